@@ -45,5 +45,5 @@ def exact(text: str, m: Any) -> Any:
     text = text.strip()
     try:
         return value(ast.parse(text, mode="eval").body)
-    except (SyntaxError, ValueError, ZeroDivisionError):
+    except (SyntaxError, ValueError, ArithmeticError, RecursionError, MemoryError):
         raise TaskError(f"cannot read the bound '{text}': use numbers, pi, e, sqrt(...), + - * /, as in \"pi/4\"") from None

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from evosearch.evaluation.exact import exact
+
 Function = Callable[[Any, Any], Any]
 """`f(x, m)`: `m` offers mpmath's names (`m.exp`, `m.pi`, `m.mpf`, ...) and is served by mpmath and by rigorous ball series."""
 
@@ -53,3 +55,16 @@ class Target:
     form: Form = Form.PLAIN
     sollya: str | None = None
     squaring: bool = False
+
+    def bounds(self, m: Any) -> tuple[Any, Any]:
+        """The interval's end points in context `m`."""
+        return exact(self.lower, m), exact(self.upper, m)
+
+    def weigh(self, x: Any, value: Any, m: Any) -> Any:
+        """By what |p - f| is multiplied at x, where f is `value`: 1, 1/|f(x)| or w(x)."""
+        if self.error is ErrorMeasure.ABSOLUTE:
+            return m.mpf(1)
+        if self.error is ErrorMeasure.RELATIVE:
+            return 1 / abs(value)
+        assert self.weight is not None
+        return abs(self.weight(x, m))
