@@ -68,6 +68,10 @@ class Search(Protocol):
         """How many jobs may be open at once."""
 
     @property
+    def warm(self) -> tuple[str, Payload] | None:
+        """The function "module:name" that compiles the kernels, called with the payload once before workers start."""
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is left to ask (an enumeration that is complete)."""
 

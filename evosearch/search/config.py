@@ -1,0 +1,232 @@
+"""What a run is made of: frozen dataclasses from a TOML run file and `--set key=value` overrides."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from evosearch.errors import ConfigError, EvosearchError, ProgramError, nearest
+from evosearch.evaluation.target import Target
+from evosearch.language.op import OpSet
+from evosearch.language.program import Program
+from evosearch.language.text import parse
+from evosearch.search.budget import Budget, Goal
+from evosearch.search.loader import load_reference, shipped_folder
+from evosearch.tables import from_table
+
+SCHEMA = 1
+ALGORITHMS = ("pareto", "random", "hillclimb", "nsga2", "enumerate")
+
+
+class Task(Protocol):
+    """What a run file's [task] becomes: a frozen dataclass that knows what to approximate."""
+
+    def target(self) -> Target:
+        """The function, the interval and the measure of the error."""
+
+    def check(self, ops: OpSet) -> None:
+        """TaskError where the task cannot be searched with these ops."""
+
+    def describe(self) -> str:
+        """One line for people, such as "2^x on [0, 1], relative error"."""
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """The [search] table of a run file.
+
+    Attributes:
+        algorithm: one of `ALGORITHMS`.
+        islands: fixed, whatever the number of workers.
+        seed: of every random draw of the run.
+        budget: evaluations ("20M") or time ("120s"); see `Budget`.
+        until: goal that stops the run early, such as "cost<=8, error<1e-9"; "" for none.
+        start: text of the program that the search starts from; "" for the identity.
+    """
+
+    algorithm: str = "pareto"
+    islands: int = 8
+    seed: int = 1
+    budget: str | int = "60s"
+    until: str = ""
+    start: str = ""
+
+    def __post_init__(self) -> None:
+        if self.algorithm not in ALGORITHMS:
+            raise ConfigError(f"unknown algorithm '{self.algorithm}'.{nearest(self.algorithm, ALGORITHMS)}")
+        if self.islands < 1:
+            raise ConfigError(f"search.islands must be at least 1, got {self.islands}")
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"search.seed must be a whole number from 0 to 2^63 - 1, got {self.seed}")
+        Budget.parse(self.budget)
+        self.goal()
+
+    def goal(self) -> Goal | None:
+        """The goal of `until`, if there is one."""
+        return Goal.parse(self.until) if self.until.strip() else None
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A whole run file.
+
+    Attributes:
+        name: of the run file, without its suffix; new runs are named NAME-N.
+        ops: reference to an `OpSet`, such as "primitives.arithmetic:FIELD".
+        task: the [task] table: `use`, a reference to a dataclass, and that class's fields.
+        search: the [search] table.
+        only: names of the ops that the search may use; empty for all of the set.
+        costs: cost by op name where it differs from the set's.
+    """
+
+    name: str
+    ops: str
+    task: Mapping[str, Any]
+    search: SearchConfig = field(default_factory=SearchConfig)
+    only: tuple[str, ...] = ()
+    costs: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_table(cls, name: str, table: Mapping[str, Any]) -> RunConfig:
+        """From a run file's content; ConfigError for a newer schema, an unknown key or a value of another type."""
+        rest = dict(table)
+        schema = rest.pop("schema", None)
+        if schema != SCHEMA:
+            raise ConfigError(f"run file '{name}': schema is {schema!r}, this version reads `schema = {SCHEMA}`")
+        known = {item.name for item in dataclasses.fields(cls)} - {"name"}
+        for key in rest:
+            if key not in known:
+                raise ConfigError(f"run file '{name}': unknown key '{key}'.{nearest(key, known | {'schema'})}")
+        top = from_table(_Top, {key: rest[key] for key in rest if key in ("ops", "only", "costs")}, name)
+        task = _subtable(rest, "task", name)
+        if not isinstance(task.get("use"), str):
+            raise ConfigError(f"run file '{name}': task.use must name a task, as in \"tasks.approximation:Approximation\"")
+        search = from_table(SearchConfig, _subtable(rest, "search", name), "search")
+        return cls(name, top.ops, task, search, top.only, top.costs)
+
+    def to_table(self) -> dict[str, Any]:
+        """Plain data from which `from_table` makes the same run."""
+        return {"schema": SCHEMA, **{key: value for key, value in dataclasses.asdict(self).items() if key != "name"}}
+
+    def identity(self) -> dict[str, Any]:
+        """`to_table` without what only decides when the run stops: two such runs walk the same path."""
+        table = self.to_table()
+        return {**table, "search": {k: v for k, v in table["search"].items() if k not in ("budget", "until")}}
+
+    def with_search(self, **changes: Any) -> RunConfig:
+        """The same run with other search settings."""
+        return dataclasses.replace(self, search=dataclasses.replace(self.search, **changes))
+
+    def load_ops(self) -> OpSet:
+        """The op set that the run's programs use."""
+        ops = load_reference(self.ops, "ops")
+        if not isinstance(ops, OpSet):
+            raise ConfigError(f"ops: '{self.ops}' is no OpSet but {type(ops).__name__}")
+        try:
+            for name in self.costs:
+                ops[name]
+            return ops.subset(list(self.only) or [op.name for op in ops], self.costs)
+        except ProgramError as error:
+            raise ConfigError(f"ops '{self.ops}': {error}") from None
+
+    def load_task(self) -> Task:
+        """The task; ConfigError for an unknown key, TaskError where it cannot be used."""
+        use = self.task["use"]
+        cls = load_reference(use, "task.use")
+        if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+            raise ConfigError(f"task.use: '{use}' is no task (a frozen dataclass with target, check and describe)")
+        return cast(Task, from_table(cls, {key: value for key, value in self.task.items() if key != "use"}, "task"))
+
+    def load_start(self, ops: OpSet) -> Program | None:
+        """The program that the search starts from; None for the identity."""
+        if not self.search.start.strip():
+            return None
+        try:
+            return parse(self.search.start, ops)
+        except ProgramError as error:
+            raise ProgramError(f"the start program cannot be used: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Top:
+    """The top-level keys of a run file that are no tables of their own."""
+
+    ops: str
+    only: tuple[str, ...] = ()
+    costs: Mapping[str, float] = field(default_factory=dict)
+
+
+def _subtable(table: Mapping[str, Any], key: str, name: str) -> dict[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"run file '{name}': '{key}' must be a table, [{key}]")
+    return dict(value)
+
+
+def shipped_runs() -> dict[str, Path]:
+    """The run files that ship with the package, by name."""
+    return {path.stem: path for path in sorted(shipped_folder("runs").glob("*.toml"))}
+
+
+def read_config(source: str | Path, overrides: Iterable[tuple[str, Any]] = ()) -> RunConfig:
+    """The run file at path `source`, or the shipped one of that name, with overrides (dotted key, value) applied in order."""
+    path = _find(source)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"run file {path} is not valid TOML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the run file {path}: {error}") from None
+    for key, value in overrides:
+        _override(table, key, value)
+    return RunConfig.from_table(path.stem, table)
+
+
+def _find(source: str | Path) -> Path:
+    path, shipped = Path(source), shipped_runs()
+    if path.suffix == ".toml" or path.is_file():
+        if not path.is_file():
+            raise ConfigError(f"there is no run file '{path}'")
+        return path
+    if str(source) in shipped:
+        return shipped[str(source)]
+    hint = nearest(str(source), shipped)
+    listing = f" Run files that ship: {', '.join(shipped) or 'none'}." if "Known" not in hint else ""
+    raise ConfigError(f"there is no run file '{source}'.{hint}{listing} Or give the path of a .toml file.")
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Read "key=value": a dotted key and a TOML value; a bare word counts as text."""
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not key:
+        raise ConfigError(f"'--set {text}' is not of the form key=value, as in --set search.islands=4")
+    try:
+        table = tomllib.loads(f"value = {value}")
+        if set(table) == {"value"}:
+            return key, table["value"]
+    except tomllib.TOMLDecodeError as error:
+        if value[:1] in tuple("[{\"'"):
+            raise ConfigError(f"'--set {text}': the value is not valid TOML: {error}") from None
+    return key, value
+
+
+def _override(table: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        inner = table.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {key}: '{parent}' is no table")
+        table = inner
+    table[last] = value
+
+
+def read_start(path: str | Path) -> str:
+    """The text of a program file for `SearchConfig.start`."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EvosearchError(f"cannot read the program {path}: {error}") from None
