@@ -3,10 +3,12 @@
 Nothing here calls libm: its results differ between machines, and LLVM could not vectorise over the call.
 """
 
+# ruff: noqa: ARG001 (Numba calls code generators with arguments that these do not need)
+
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from llvmlite import ir
@@ -49,9 +51,9 @@ def _float(typing: Any, a: Any) -> Any:
     return types.float64(types.int64), generate
 
 
-fma = intrinsic(_fma)
-bits_of_float = intrinsic(_bits)
-float_of_bits = intrinsic(_float)
+fma: Callable[[float, float, float], float] = cast(Any, intrinsic(_fma))
+bits_of_float: Callable[[float], int] = cast(Any, intrinsic(_bits))
+float_of_bits: Callable[[int], float] = cast(Any, intrinsic(_float))
 
 
 @inline
