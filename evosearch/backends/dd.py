@@ -6,6 +6,8 @@ bounds for basic building blocks of double-word arithmetic" (2017). Where hi is 
 that float64 arithmetic gives it. Booleans are (1.0, 0.0) and (0.0, 0.0).
 """
 
+# ruff: noqa: ARG001 (all kernels take pairs, whether they read both halves or not)
+
 from __future__ import annotations
 
 import numpy as np

@@ -53,7 +53,7 @@ def _float(typing: Any, a: Any) -> Any:
 
 fma: Callable[[float, float, float], float] = cast(Any, intrinsic(_fma))
 bits_of_float: Callable[[float], int] = cast(Any, intrinsic(_bits))
-float_of_bits: Callable[[int], float] = cast(Any, intrinsic(_float))
+float_of_bits: Callable[[Any], float] = cast(Any, intrinsic(_float))
 
 
 @inline
