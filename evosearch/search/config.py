@@ -31,8 +31,8 @@ class Task(Protocol):
     def check(self, ops: OpSet) -> None:
         """TaskError where the task cannot be searched with these ops."""
 
-    def describe(self) -> str:
-        """One line for people, such as "2^x on [0, 1], relative error"."""
+    def describe(self, ops: OpSet | None = None) -> str:
+        """One line for people, such as "2^x on [0, 1], relative error, + - * /"."""
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class Store:
                 f"BEGIN; {_TABLES} PRAGMA application_id={_APPLICATION}; PRAGMA user_version={SCHEMA}; COMMIT;"
             )
         store = cls(folder, connection, lock)
-        store.commit([], meta)
+        store.write_meta(meta)
         return store
 
     @classmethod
@@ -157,14 +157,19 @@ class Store:
                 if checkpoint:
                     self._connection.execute("DELETE FROM checkpoint")
                     self._connection.executemany("INSERT INTO checkpoint VALUES (?, ?)", enumerate(checkpoint))
-                rows = [(key, json.dumps(value, sort_keys=True)) for key, value in meta.items()]
-                self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+                self._connection.executemany(_SET_META, _meta_rows(meta))
                 self._connection.execute("COMMIT")
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
         self._slices.clear()
         self._programs.clear()
+
+    def write_meta(self, meta: Mapping[str, Any]) -> None:
+        """Write meta values only; what was recorded goes on waiting for its `commit`."""
+        with _explained(self.folder):
+            for row in _meta_rows(meta):
+                self._connection.execute(_SET_META, row)
 
     # Reading
 
@@ -207,6 +212,7 @@ class Store:
         return "\n".join(lines) + "\n"
 
 
+_SET_META = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 _UPSERT = """
 INSERT INTO programs (key, slice, cost, error, metrics, text, json, parent, operators, steps)
 VALUES (:key, :slice, :cost, :error, :metrics, :text, :json, :parent, :operators, :steps)
@@ -222,6 +228,10 @@ _DUMPED = {
     "slices": "number, evaluations, work, counters",
     "checkpoint": "part, data",
 }
+
+
+def _meta_rows(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(key, json.dumps(value, sort_keys=True)) for key, value in meta.items()]
 
 
 def _program(row: tuple[Any, ...]) -> StoredProgram:
