@@ -61,7 +61,9 @@ def _eq(a: Array, b: Array) -> Array:
 ADD = Op("add", 2, np.add, "a + b", "a + b", "dd_add", ("g", "g"), commutative=True, doc="a + b")
 SUB = Op("sub", 2, np.subtract, "a - b", "a - b", "dd_sub", ("g", "-g"), doc="a - b")
 MUL = Op("mul", 2, np.multiply, "a * b", "a * b", "dd_mul", ("g * b", "g * a"), commutative=True, doc="a * b")
-DIV = Op("div", 2, np.divide, "a / b", "a / b", "dd_div", ("g / b", "-(g / b) * r"), doc="a / b; an infinity or NaN where b is 0")
+DIV = Op(
+    "div", 2, np.divide, "a / b", "a / b", "dd_div", ("g / b", "-(g / b) * r"), doc="a / b; an infinity or NaN where b is 0"
+)
 
 # Arithmetic with one rounding
 NEG = Op("neg", 1, np.negative, "-a", "-a", "dd_neg", ("-g",), doc="-a")
