@@ -27,10 +27,10 @@ def two_sum(a: float, b: float) -> Pair:
 
 @inline
 def settle(hi: float, lo: float, plain: float) -> Pair:
-    """hi + lo renormalised; `plain`, the float64 result, where that is zero or not finite."""
+    """hi + lo renormalised; where that is not finite, `plain`, the float64 result; it also gives a zero its sign."""
     s = hi + lo
     e = lo - (s - hi)
-    regular = s != 0.0 and s - s == 0.0
+    regular = s - s == 0.0 and (s != 0.0 or plain != 0.0)
     return (s if regular else plain), (e if regular else 0.0)
 
 
