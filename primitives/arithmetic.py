@@ -58,12 +58,22 @@ def _eq(a: Array, b: Array) -> Array:
 
 
 # The four of the field
-ADD = Op("add", 2, np.add, "a + b", "a + b", "dd_add", ("g", "g"), commutative=True, doc="a + b")
-SUB = Op("sub", 2, np.subtract, "a - b", "a - b", "dd_sub", ("g", "-g"), doc="a - b")
-MUL = Op("mul", 2, np.multiply, "a * b", "a * b", "dd_mul", ("g * b", "g * a"), commutative=True, doc="a * b")
+ADD = Op(
+    "add", 2, np.add, "a + b", "a + b", "dd_add", ("g", "g"), commutative=True,
+    neutral=(0.0, 0.0), inverse=("r - b", "r - a", "r * 0.5"), doc="a + b",
+)  # fmt: skip
+SUB = Op(
+    "sub", 2, np.subtract, "a - b", "a - b", "dd_sub", ("g", "-g"),
+    neutral=(None, 0.0), inverse=("r + b", "a - r", None), doc="a - b",
+)  # fmt: skip
+MUL = Op(
+    "mul", 2, np.multiply, "a * b", "a * b", "dd_mul", ("g * b", "g * a"), commutative=True,
+    neutral=(1.0, 1.0), inverse=("r / b", "r / a", "np.sqrt(r)"), doc="a * b",
+)  # fmt: skip
 DIV = Op(
-    "div", 2, np.divide, "a / b", "a / b", "dd_div", ("g / b", "-(g / b) * r"), doc="a / b; an infinity or NaN where b is 0"
-)
+    "div", 2, np.divide, "a / b", "a / b", "dd_div", ("g / b", "-(g / b) * r"),
+    neutral=(None, 1.0), inverse=("r * b", "a / r", None), doc="a / b; an infinity or NaN where b is 0",
+)  # fmt: skip
 
 # Arithmetic with one rounding
 NEG = Op("neg", 1, np.negative, "-a", "-a", "dd_neg", ("-g",), doc="-a")

@@ -32,6 +32,9 @@ class Op:
         dd: name of the double-double kernel in `evosearch.backends.dd`, (hi, lo) an argument; None where there is none.
         adjoint: per argument the expression of its share of the adjoint, over `a b c r g` (autograd calls it a vjp);
             None where the op is not differentiable in that argument.
+        neutral: per argument the constant with which the op returns its other argument; None where there is none.
+        inverse: solves r = op(a, b): templates of a over `r` and `b`, of b over `r` and `a`, and of a where both arguments
+            are a; None where there is none.
         composite: the program over core ops that defines the op; then every template above is derived from it.
         rule: type rule.
         cost: default cost in operations.
@@ -46,6 +49,8 @@ class Op:
     c: str = ""
     dd: str | None = None
     adjoint: tuple[str | None, ...] = ()
+    neutral: tuple[float | None, ...] = ()
+    inverse: tuple[str | None, ...] = ()
     composite: Program | None = None
     rule: TypeRule = elementwise
     cost: float = 1.0

@@ -1,0 +1,89 @@
+"""Kernel modules: typed Python files whose functions are compiled together with an op set's interpreter.
+
+A function decorated with `kernel` stays plain Python where its module is imported, so that it is typed, tested and
+debugged as such. `assemble` pastes the sources of kernel modules behind the interpreter's source into one generated
+file, where `kernel` means `njit`: one file is one content hash, and Numba's cache cannot go stale.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+from typing import Any, TypeVar
+
+from evosearch.backends.cache import load_kernel_module
+from evosearch.backends.emit import fill
+from evosearch.backends.vm import vm_source
+from evosearch.language.op import ARGUMENTS, Op, OpSet
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+def kernel(function: F) -> F:
+    """Mark a function of a kernel module; `assemble` compiles it."""
+    return function
+
+@functools.cache
+def _assemble(source: str, name: str) -> ModuleType:
+    return load_kernel_module(source, name)
+
+def assemble(ops: OpSet, modules: tuple[str, ...], name: str) -> ModuleType:
+    """One compiled module of an op set's interpreter, its tables and the named kernel modules, in this order."""
+    parts = [vm_source(ops), "from typing import NamedTuple", _tables(ops), *(_body(module) for module in modules)]
+    return _assemble("from __future__ import annotations\n\n" + "\n\n".join(parts) + "\n", name)
+
+def _body(module: str) -> str:
+    """A module's source without docstring, imports and type aliases, `kernel` replaced by `njit`."""
+    source = inspect.getsource(import_module(module))
+    lines = source.splitlines()
+    for node in reversed(ast.parse(source).body):
+        text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        guard = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        if text or guard or isinstance(node, (ast.Import, ast.ImportFrom)):
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join('@njit(cache=True, error_model="numpy")' if line == "@kernel" else line for line in lines)
+
+def _tables(ops: OpSet) -> str:
+    """What variation knows of the ops, as constants and two small kernels: from the rows of the op table alone."""
+    rows = list(ops)
+    names = [op.name for op in rows]
+    constants = {
+        "N_OPS": len(rows),
+        "ADD": names.index("add") if "add" in names else -1,
+        "SUB": names.index("sub") if "sub" in names else -1,
+        "MUL": names.index("mul") if "mul" in names else -1,
+        "DIV": names.index("div") if "div" in names else -1,
+    }
+    arrays = {
+        "ARITY": [op.arity for op in rows],
+        "COMMUTES": [int(op.commutative) for op in rows],
+        "FAMILY": [_family(op) for op in rows],
+    }
+    text = "\n".join(f"{key} = {value}" for key, value in constants.items()) + "\n"
+    text += "\n".join(f"{key} = np.array({value}, np.int64)" for key, value in arrays.items()) + "\n"
+    neutral = [[_number(op.neutral[k] if k < len(op.neutral) else None) for k in range(3)] for op in rows]
+    text += f"NEUTRAL = np.array({neutral}, np.float64)\n\n\n".replace("nan", "np.nan")
+    return text + _inverse(rows)
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+def _family(op: Op) -> int:
+    """1 additive, 2 multiplicative, 0 neither: two constants in a chain of one family fold into one."""
+    known = {value for value in op.neutral if value is not None}
+    return {frozenset({0.0}): 1, frozenset({1.0}): 2}.get(frozenset(known), 0)
+
+def _inverse(rows: list[Op]) -> str:
+    """`inverse(op, k, r, other)`: argument k of a binary op from its result and its other argument; k = 2: both are equal."""
+    lines = ['@njit(cache=True, error_model="numpy")', "def inverse(op, k, r, other):"]
+    for code, op in enumerate(rows):
+        for k, template in enumerate(op.inverse):
+            if template is not None:
+                names = {"r": "r", "g": "g", "a": "other", "b": "other", "c": "other"}
+                lines += [f"    if op == {code} and k == {k}:", f"        return {fill(template, names)}"]
+    return "\n".join([*lines, "    return np.nan"])
+
+__all__ = ["ARGUMENTS", "assemble", "kernel"]
