@@ -76,6 +76,8 @@ def spawned(sock: socket.socket, settings: Settings) -> None:
     """Entry of a worker where processes cannot fork: it warms itself, from the cache after the first one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(ENVIRONMENT)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
     wire = Wire(sock)
     handler = worker_log.sink(None, wire)
     handler.addFilter(worker_log.Limits())

@@ -15,6 +15,7 @@ import os
 import pickle
 import signal
 import socket
+import sys
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import wait
@@ -29,6 +30,7 @@ from evosearch.evaluation.worker import Settings, die_with_parent, prepare, serv
 def main(descriptor: int) -> None:
     """Warm up, then fork workers until the parent closes the socket or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout = sys.stderr  # its descriptor is that already; this one is flushed with every line
     multiprocessing.set_start_method("fork")
     control = Wire(socket.socket(fileno=descriptor))
     first = control.receive()

@@ -95,10 +95,6 @@ def surroundings() -> dict[str, Any]:
     }
 
 
-def descriptors_of(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
 def talk(text: str, times: int = 1, rest: float = 0.0) -> int:
     for number in range(times):
         log.info("%s %d", text, number)
@@ -118,8 +114,16 @@ def where(module: str) -> str:
     return str(__import__(module).VALUE)
 
 
-def die_talking(text: str) -> None:
+def shout() -> None:
+    print("from a job")
+
+
+def warm_for_long(progress: Any, started: str) -> None:
+    progress("compiling")
+    grind(started)
+
+
+def die_talking(text: str, rest: float) -> None:
     """Die while the record is on its way, or soon after."""
-    talk(text)
-    time.sleep(0.01)
+    talk(text, rest=rest)
     die()

@@ -123,6 +123,14 @@ def test_modules_of_the_parents_path_are_found(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_what_jobs_print_keeps_out_of_the_output(method: Literal["zygote", "spawn"], capfd: pytest.CaptureFixture[str]) -> None:
+    with LocalPool(1, start_method=method) as pool:
+        pool.submit(1, "pool_jobs:shout", {})
+        collect(pool)
+    assert capfd.readouterr() == ("", "from a job\n")
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_close_ends_a_long_native_call(method: Literal["zygote", "spawn"], tmp_path: Path) -> None:
     pool = LocalPool(1, start_method=method)
     pool.submit(1, "pool_jobs:grind", {"started": str(tmp_path / "started")})
@@ -166,11 +174,17 @@ PARENT = """
             pool.close()
             sys.exit(130)
 
+    def compile():
+        try:
+            LocalPool(1, warm="pool_jobs:warm_for_long", warm_payload={{"started": {started!r}}})
+        except KeyboardInterrupt:
+            sys.exit(130)
+
     {start}
 """
 
 
-@pytest.mark.parametrize("start", ["go()", "threading.Thread(target=go).start()"], ids=["main-thread", "other-thread"])
+@pytest.mark.parametrize("start", ["go()", "threading.Thread(target=go).start()", "compile()"])
 def test_workers_die_with_their_parent(tmp_path: Path, start: str) -> None:
     parent = start_parent(tmp_path, start)
     worker = wait_for(tmp_path / "started")
@@ -179,8 +193,9 @@ def test_workers_die_with_their_parent(tmp_path: Path, start: str) -> None:
     assert ends(worker)
 
 
-def test_ctrl_c_in_the_terminal_is_the_parents_to_answer(tmp_path: Path) -> None:
-    parent = start_parent(tmp_path, "go()")
+@pytest.mark.parametrize("start", ["go()", "compile()"])
+def test_ctrl_c_in_the_terminal_is_the_parents_to_answer(tmp_path: Path, start: str) -> None:
+    parent = start_parent(tmp_path, start)
     worker = wait_for(tmp_path / "started")
     os.killpg(parent.pid, signal.SIGINT)
     assert parent.wait(MAX_SECONDS) == 130
