@@ -134,7 +134,7 @@ def _check(info: ExportInfo, limit: Bound, name: str) -> str:
     columns = 4 if weighted else 3
     rows = [", ".join(c_literal(number) for number in point[:columns]) for point in reference_points(info.target)]
     return _CHECK.substitute(
-        weight_note=", and w(x)" if weighted else "",
+        weight_note=", and |w(x)|" if weighted else "",
         columns=columns,
         stored="\n".join(f"    {{{row}}}," for row in rows),
         bound=c_literal(limit.value),

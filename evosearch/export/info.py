@@ -16,7 +16,6 @@ from mpmath.libmp import to_rational
 
 from evosearch.backends.reference import evaluate
 from evosearch.errors import ExportError
-from evosearch.evaluation.exact import exact
 from evosearch.evaluation.target import ErrorMeasure, Target
 from evosearch.export.lower import lowered
 from evosearch.export.runtime import verification_points
@@ -35,7 +34,7 @@ _TAKEN = frozenset([*dir(builtins), "exponent", "fma", "math", "np", "numba", "s
 
 
 class ReferencePoint(NamedTuple):
-    """A float64 of the interval and the exact value there: f(x) = hi + lo to 106 bits; `weight` is w(x) of a weighted error."""
+    """A float64 of the interval, and the exact value there as f(x) = hi + lo to 106 bits; `weight` is |w(x)|, or 1."""
 
     x: float
     hi: float
@@ -126,7 +125,7 @@ def measured_error(measure: ErrorMeasure, value: float, reference: ReferencePoin
 def float_interval(target: Target) -> tuple[float, float]:
     """The smallest and the largest float64 of the target's interval."""
     with mpmath.workdps(DIGITS):
-        lower, upper = exact(target.lower, mpmath.mp), exact(target.upper, mpmath.mp)
+        lower, upper = target.bounds(mpmath.mp)
         first, last = float(lower), float(upper)
         if first < lower:
             first = math.nextafter(first, math.inf)
@@ -156,7 +155,7 @@ def _reference(target: Target, x: float) -> ReferencePoint | None:
         argument = mpmath.mpf(x)
         try:
             value = mpmath.mpf(target.function(argument, mpmath.mp))
-            weight = float(target.weight(argument, mpmath.mp)) if target.weight else 1.0
+            weight = abs(float(target.weight(argument, mpmath.mp))) if target.weight else 1.0
         except (ValueError, ArithmeticError, TypeError):  # mpmath's ways to say: no real value here
             return None
         if not mpmath.isfinite(value):

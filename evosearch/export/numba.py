@@ -47,7 +47,9 @@ def ${name}_array(x):
 
 $check''')
 
-_COMPUTED = "    computed = [[$name(x) for x in points], ${name}_array(np.array(points)).tolist()]"
+_COMPUTED = """\
+    with np.errstate(all="ignore"):  # an infinite intermediate is part of some programs
+        computed = [[$name(x) for x in points], ${name}_array(np.array(points)).tolist()]"""
 
 _HELPERS = {
     "fma": '''\

@@ -123,7 +123,7 @@ def render_check(info: ExportInfo, limit: Bound, computed: str) -> str:
         bound=repr(limit.value),
         kind=limit.kind,
         measure=target.error.value,
-        weight_note=", and w(x)" if target.weight else "",
+        weight_note=", and |w(x)|" if target.weight else "",
         stored="\n".join(f"    {_row(info, point)}," for point in stored),
         arguments=arguments,
         meaning=meaning,
