@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evosearch.api import Observer, Run, list_runs, open, resume, run
+    from evosearch.api import Run, list_runs, open, resume, run
+    from evosearch.search.observer import Observer
 
 __version__ = "0.1.0"
 __all__ = ["Observer", "Run", "__version__", "list_runs", "open", "resume", "run"]
@@ -19,6 +20,10 @@ __all__ = ["Observer", "Run", "__version__", "list_runs", "open", "resume", "run
 
 def __getattr__(name: str) -> Any:
     """Import the API when it is first used, so that `evosearch --help` answers at once."""
+    if name == "Observer":
+        from evosearch.search.observer import Observer
+
+        return Observer
     if name in __all__:
         from evosearch import api
 

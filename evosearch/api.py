@@ -15,32 +15,21 @@ from evosearch import __version__
 from evosearch.errors import ConfigError, ExportError, StoreError
 from evosearch.evaluation.pool import Pool
 from evosearch.language.json_form import from_json
+from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 from evosearch.search import checkpoint, folders, machine
-from evosearch.search.budget import Budget, Goal
-from evosearch.search.config import RunConfig, Task, read_config, read_start
+from evosearch.search.budget import Budget
+from evosearch.search.config import RunConfig, Task, read_config, read_start, shipped_runs
 from evosearch.search.loop import Progress, Status, enter_front, goal_fields, interrupts, run_loop
+from evosearch.search.observer import Observer
 from evosearch.search.protocol import Search
 from evosearch.search.store import Store, StoredProgram, is_being_written
 
 SHOW_SCHEMA = 1
 LOG = "workers.log"
 
-
-class Observer:
-    """Is told how a run goes on; a notebook or a display overrides what it wants to know."""
-
-    def started(self, run: Run, workers: int) -> None:
-        """The run's folder exists; workers are about to start."""
-
-    def warming(self, line: str) -> None:
-        """What the workers prepare, such as "compiling the interpreter kernel"."""
-
-    def warmed(self, seconds: float) -> None:
-        """The workers are ready; the search's clock starts."""
-
-    def progress(self, progress: Progress) -> None:
-        """After every told result."""
+Classical = tuple[tuple[float, float, str], ...]
+"""(cost, error, form) of the best classical programs, by cost."""
 
 
 class Run:
@@ -75,6 +64,11 @@ class Run:
     def name(self) -> str:
         """The folder's name."""
         return self.folder.resolve().name
+
+    @property
+    def reference(self) -> str:
+        """What to type for this run: its name, or its folder where that is not under ./runs/."""
+        return self.name if self.folder.parent == folders.RUNS else str(self.folder)
 
     @property
     def evaluations(self) -> int:
@@ -125,15 +119,21 @@ class Run:
             chain.append(self.program(chain[-1].parent))
         return tuple(chain)
 
-    def show_json(self) -> dict[str, Any]:
-        """The run and its front as plain data; `show --json` prints it."""
+    def summary(self) -> dict[str, Any]:
+        """The run without its front, as plain data."""
         return {
-            "schema_version": SHOW_SCHEMA,
             "run": self.name,
             "task": self.task_text,
             "status": self.status.value,
             "evaluations": self.evaluations,
             "seconds": round(self.seconds, 3),
+        }
+
+    def show_json(self) -> dict[str, Any]:
+        """The run and its front as plain data; `show --json` prints it."""
+        return {
+            "schema_version": SHOW_SCHEMA,
+            **self.summary(),
             "front": [
                 {
                     "id": program.id,
@@ -155,15 +155,33 @@ class Run:
         """The task; imports the modules that it names."""
         return self.config.load_task()
 
-    def classical(self) -> tuple[tuple[float, float, str], ...]:
-        """(cost, error, form) of the classical baseline, by cost, up to the front's highest cost.
-
-        As computed when the run was made; computed now where the run was cut off before.
-        """
+    def classical(self) -> Classical:
+        """The classical baseline, as computed when the run was made; computed now where the run was cut off before."""
         stored = self.meta.get("classical")
-        if stored is not None:
-            return tuple((float(cost), float(error), str(form)) for cost, error, form in stored)
-        return compute_classical(self.task(), self.front()[-1].cost if self.front() else 0.0)
+        return _classical(stored) if stored is not None else compute_classical(self.task(), self.config.load_ops())
+
+    def draw_curve(self, id: int, output: str | Path | None = None) -> Path:
+        """Draw the error curve of a program as PNG (RUN/program-ID.png where no file is given); return the file."""
+        from evosearch.report.curve import error_curve
+        from evosearch.report.plots import plot_curve
+
+        program, target = self.program(id), self.task().target()
+        path = Path(output) if output is not None else self.folder / f"program-{id}.png"
+        bound = program.certified_error
+        kind = "sampled" if bound is None else "certified"
+        title = f"{self.task_text}: program {id}, cost {program.cost:g}, error {program.error:.2e} ({kind})"
+        plot_curve(error_curve(self.load(program), target), path, title=title, measure=target.error.value, bound=bound)
+        return path
+
+    def draw_front(self, output: str | Path) -> Path:
+        """Draw the front beside the classical one as PNG; return the file."""
+        from evosearch.report.plots import plot_front
+
+        found = [(program.cost, program.error) for program in self.front()]
+        known = [(cost, error) for cost, error, _form in self.classical() if not found or cost <= found[-1][0]]
+        path = Path(output)
+        plot_front(found, known, path, title=self.task_text, measure=self.task().target().error.value)
+        return path
 
     def export(
         self,
@@ -301,12 +319,20 @@ def list_runs(root: str | Path = folders.RUNS) -> list[Run | StoreError]:
     return runs
 
 
-def compute_classical(task: Task, max_cost: float) -> tuple[tuple[float, float, str], ...]:
-    """(cost, error, form) of the best textbook programs, by cost, each better than all cheaper ones."""
+def compute_classical(task: Task, ops: OpSet) -> Classical:
+    """The best textbook programs over these ops, by cost, each better than all cheaper ones."""
     from evosearch.winners.classical import classical_front
 
-    entries = classical_front(task.target(), int(max_cost))
-    return tuple((float(entry.cost), float(entry.error), str(entry.form)) for entry in entries)
+    return _classical((entry.cost, entry.error, entry.form) for entry in classical_front(task.target(), ops=ops))
+
+
+def shipped_tasks() -> dict[str, str]:
+    """The run files that ship, by name, each with its task in one line."""
+    tasks = {}
+    for name in shipped_runs():
+        config = read_config(name)
+        tasks[name] = config.load_task().describe(config.load_ops())
+    return tasks
 
 
 @dataclass(frozen=True)
@@ -314,7 +340,7 @@ class _Prepared:
     """A checked run, ready to start."""
 
     config: RunConfig
-    ops: Any
+    ops: OpSet
     task: Task
     search: Search
 
@@ -375,20 +401,34 @@ def _progress_of(run: Run) -> Progress:
 def _drive(prepared: _Prepared, store: Store, progress: Progress, workers: int | None, observer: Observer) -> Run:
     """Start the workers, run the loop, and leave the store closed and whole, however it ends."""
     count = machine.usable_cores() if workers is None else workers
-    search = prepared.config.search
+    search, config = prepared.search, prepared.config
     try:
-        observer.started(Run(store.folder), count)
-        with _pool(count, prepared.search, store.folder / LOG, observer.warming) as pool, interrupts() as interrupt:
+        observer.started(store.folder, config, prepared.task.describe(prepared.ops), count)
+        observer.baseline(_stored_classical(prepared, store))
+        with _pool(count, search, store.folder / LOG, observer.warming) as pool, interrupts() as interrupt:
             observer.warmed(pool.warm_seconds)
             store.write_meta({"warm_seconds": pool.warm_seconds, "workers": count})
-            budget = Budget.parse(search.budget)
-            goal: Goal | None = search.goal()
-            run_loop(prepared.search, pool, store, budget, goal, progress, interrupt=interrupt, observe=observer.progress)
+            budget, goal = Budget.parse(config.search.budget), config.search.goal()
+            run_loop(search, pool, store, budget, goal, progress, interrupt=interrupt, observe=observer.progress)
     except KeyboardInterrupt:
         store.write_meta({"status": Status.INTERRUPTED})
     finally:
+        observer.stopped()
         store.close()
     return Run(store.folder)
+
+
+def _stored_classical(prepared: _Prepared, store: Store) -> Classical:
+    """The classical front, kept in the store so that showing a run needs no code of its task."""
+    stored = store.meta().get("classical")
+    if stored is None:
+        stored = compute_classical(prepared.task, prepared.ops)
+        store.write_meta({"classical": stored})
+    return _classical(stored)
+
+
+def _classical(stored: Iterable[Any]) -> Classical:
+    return tuple((float(cost), float(error), str(form)) for cost, error, form in stored)
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ def _number(folder: str, name: str) -> int:
 
 def run_folders(root: Path = RUNS) -> Iterator[Path]:
     """The folders under `root` that hold a run, in the order of name and number."""
+
     def order(folder: Path) -> tuple[str, int, str]:
         name = folder.name.rpartition("-")[0]
         return name, _number(folder.name, name), folder.name

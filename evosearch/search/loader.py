@@ -33,7 +33,7 @@ def load_reference(reference: str, where: str = "reference") -> Any:
     """
     module_name, colon, attribute = reference.partition(":")
     if not (colon and module_name and attribute.isidentifier()):
-        raise ConfigError(f"{where}: '{reference}' is not of the form \"module:attribute\", as in \"mymodule:f\"")
+        raise ConfigError(f'{where}: \'{reference}\' is not of the form "module:attribute", as in "mymodule:f"')
     module = _import(module_name, where)
     if not hasattr(module, attribute):
         public = (name for name in vars(module) if not name.startswith("_"))

@@ -1,0 +1,285 @@
+"""The command line: a thin layer over `evosearch.api`. Heavy modules are imported inside the commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evosearch import __version__
+from evosearch.errors import EvosearchError, nearest
+
+if TYPE_CHECKING:
+    from evosearch.api import Run
+
+DONE, BAD_INPUT, GOAL_MISSED, INTERRUPTED = 0, 2, 3, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; what the user can mend is one line on stderr."""
+    try:
+        return _cli.main(args=arguments, prog_name="evosearch", standalone_mode=False) or DONE
+    except click.ClickException as error:
+        return _fail(error.format_message())
+    except EvosearchError as error:
+        return _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `evosearch show ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _fail(message: str, code: int = BAD_INPUT) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+class _Commands(click.Group):
+    """A group that knows what was meant."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        command = super().get_command(ctx, name)
+        if command is None:
+            raise click.UsageError(f"unknown command '{name}'.{nearest(name, self.commands)}")
+        return command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - in the order of use
+        return list(self.commands)
+
+
+@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="evosearch", message="%(prog)s %(version)s")
+@click.pass_context
+def _cli(context: click.Context) -> None:
+    """Finds programs by evolution and proves how good they are.
+
+    \b
+    Examples:
+      evosearch run exp2                      search for 60 s
+      evosearch show exp2-1                   what was found, beside the textbook
+      evosearch export exp2-1 --to c -o exp2.h
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def _running(command: Callable[..., int]) -> Callable[..., int]:
+    """The options that `run` and `resume` share."""
+    for option in (
+        click.option("--quiet", is_flag=True, help="Print nothing but errors."),
+        click.option("--json", "as_json", is_flag=True, help="In the end print what `show --json` prints."),
+        click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Processes; 0: none. Default: usable cores."),
+        click.option("--until", metavar="GOAL", help='Stop early at a goal, such as "cost<=8, error<1e-9".'),
+        click.option("--budget", metavar="B", help='Evaluations ("20M") or time ("120s", "10m", "2h"), in total.'),
+    ):
+        command = option(command)
+    return command
+
+
+@_cli.command()
+@click.argument("source", metavar="NAME|FILE")
+@click.option("--seed", type=int, metavar="N", help="Of every random draw; the same seed finds the same programs.")
+@_running
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder. Default: ./runs/NAME-N.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a key of the run file; may be repeated.")
+@click.option("--algorithm", metavar="A", help="pareto, random, hillclimb, nsga2 or enumerate.")
+@click.option("--from", "start", type=click.Path(path_type=Path), metavar="PROGRAM.txt", help="Start from this program.")
+def run(
+    source: str,
+    seed: int | None,
+    budget: str | None,
+    until: str | None,
+    workers: int | None,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    algorithm: str | None,
+    start: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Search: start a new run of a run file that ships (`evosearch list`) or of your own.
+
+    \b
+    Examples:
+      evosearch run exp2 --budget 10m --seed 3
+      evosearch run exp2 --set task.function=erf --set task.error=absolute
+      evosearch run exp2 --until "cost<=8, error<1e-9" --budget 20M
+    """
+    from evosearch import api
+    from evosearch.search.config import parse_override
+
+    finished = api.run(
+        source,
+        seed=seed,
+        budget=budget,
+        until=until,
+        algorithm=algorithm,
+        overrides=[parse_override(text) for text in overrides],
+        start=start,
+        out=out,
+        workers=workers,
+        observer=_observer(as_json, quiet),
+    )
+    return _finish(finished, as_json, quiet)
+
+
+@_cli.command()
+@click.argument("run", metavar="RUN")
+@_running
+def resume(run: str, budget: str | None, until: str | None, workers: int | None, as_json: bool, quiet: bool) -> int:
+    """Go on with a run that was stopped, or extend one that is done with a larger budget.
+
+    \b
+    Examples:
+      evosearch resume exp2-1
+      evosearch resume exp2-1 --budget 20m
+    """
+    from evosearch import api
+
+    finished = api.resume(run, budget=budget, until=until, workers=workers, observer=_observer(as_json, quiet))
+    return _finish(finished, as_json, quiet)
+
+
+@_cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_(as_json: bool) -> int:
+    """The runs here (./runs/) and the run files that ship.
+
+    \b
+    Example:
+      evosearch list
+    """
+    from evosearch import api
+    from evosearch.report.show import listing
+
+    runs, shipped = api.list_runs(), api.shipped_tasks()
+    if as_json:
+        summaries = [run.summary() for run in runs if isinstance(run, api.Run)]
+        _print_json({"schema_version": api.SHOW_SCHEMA, "runs": summaries, "run_files": shipped})
+        return DONE
+    _print_lines(listing(runs, shipped))
+    return DONE
+
+
+@_cli.command()
+@click.argument("run", metavar="RUN")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
+def show(run: str, as_json: bool) -> int:
+    """What a run found: its front beside the best classical programs of the same cost.
+
+    RUN is a folder, or a unique prefix of a run's name under ./runs/.
+
+    \b
+    Examples:
+      evosearch show exp2-1
+      evosearch show exp2-1 --json
+    """
+    from evosearch import api
+
+    opened = api.open(run)
+    if as_json:
+        _print_json(opened.show_json())
+    else:
+        from evosearch.report.show import shown
+
+        _print_lines(shown(opened))
+    return DONE
+
+
+@_cli.command()
+@click.argument("run", metavar="RUN")
+@click.argument("id", type=int, metavar="ID")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PNG", help="Picture. Default: RUN/program-ID.png.")
+def inspect(run: str, id: int, output: Path | None) -> int:
+    """One program: text, formula, coefficients, errors, lineage, and its error curve as a picture.
+
+    \b
+    Example:
+      evosearch inspect exp2-1 12
+    """
+    from evosearch import api
+    from evosearch.report.inspection import inspection
+
+    opened = api.open(run)
+    stored = opened.program(id)
+    _print_lines(inspection(opened.load(stored), stored, opened.lineage(id), opened.classical()))
+    click.echo(f"error curve in {opened.draw_curve(id, output)}")
+    return DONE
+
+
+@_cli.command()
+@click.argument("run", metavar="RUN")
+@click.argument("id", type=int, required=False, metavar="[ID]")
+@click.option("--cost", type=float, metavar="N", help="The best program of at most this cost.")
+@click.option("--max-error", type=float, metavar="E", help="The cheapest program with at most this error.")
+@click.option("--to", required=True, metavar="TARGET", help="python, numba, c or proof (a script for Sollya).")
+@click.option("-o", "--output", default="-", metavar="FILE", help="The file; - for the standard output, the default.")
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+def export(run: str, id: int | None, cost: float | None, max_error: float | None, to: str, output: str, force: bool) -> int:
+    """Write a program as a file that stands alone; without a choice the one with the front's best error.
+
+    \b
+    Examples:
+      evosearch export exp2-1 --cost 8 --to c -o exp2.h
+      evosearch export exp2-1 12 --to python -o exp2.py && python exp2.py --verify
+      evosearch export exp2-1 12 --to proof -o proof.sollya
+    """
+    from evosearch import api
+
+    opened = api.open(run)
+    path = None if output == "-" else output
+    text = opened.export(id, to=to, output=path, cost=cost, max_error=max_error, force=force)
+    if path is None:
+        click.echo(text, nl=False)
+    else:
+        from evosearch.report.table import bound_word, scientific
+
+        chosen = opened.choose(id, cost=cost, max_error=max_error)
+        click.echo(
+            f"{path}   program {chosen.id}, cost {chosen.cost:g}, error {scientific(chosen.error)} ({bound_word(chosen)})"
+        )
+    return DONE
+
+
+def _observer(as_json: bool, quiet: bool) -> Any:
+    """The display: on stdout, or on stderr where stdout is for JSON."""
+    if quiet:
+        return None
+    from evosearch.report.live import display_for
+
+    return display_for(sys.stderr if as_json else sys.stdout)
+
+
+def _finish(run: Run, as_json: bool, quiet: bool) -> int:
+    """Say how the run ended and what to type next; return the exit code."""
+    from evosearch.search.loop import Status
+
+    if as_json:
+        _print_json(run.show_json())
+    elif not quiet:
+        from evosearch.report.show import ending
+
+        _print_lines(ending(run))
+    if run.status is Status.INTERRUPTED:
+        print(f"stopped by Ctrl-C; resume with: evosearch resume {run.reference}", file=sys.stderr)
+        return INTERRUPTED
+    if run.config.search.goal() and run.status is not Status.GOAL:
+        print(f"the goal '{run.config.search.until}' was not reached within the budget", file=sys.stderr)
+        return GOAL_MISSED
+    return DONE
+
+
+def _print_lines(lines: list[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    click.echo(json.dumps(data, indent=2, allow_nan=False))

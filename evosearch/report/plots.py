@@ -1,0 +1,81 @@
+"""Pictures: the error curve of a program, and a front beside the classical one. matplotlib without a display."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evosearch.errors import EvosearchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evosearch.report.curve import Curve
+
+_FOUND, _CLASSICAL, _QUIET = "#0b6e99", "#c0561a", "#9a9a9a"
+
+
+@contextmanager
+def _picture(path: Path, size: tuple[float, float]) -> Iterator[Any]:
+    """Axes that are written to `path` in the end; EvosearchError where that cannot be written."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    yield axes
+    try:
+        figure.savefig(path, dpi=140, metadata={"Software": "evosearch"})
+    except (OSError, ValueError) as error:
+        raise EvosearchError(f"cannot write the picture {path}: {error}; give a .png file with -o") from None
+
+
+def plot_curve(curve: Curve, path: Path, *, title: str, measure: str, bound: float | None = None) -> None:
+    """The signed error along the interval, with the certified bound as a band where there is one."""
+    with _picture(path, (7.0, 3.6)) as axes:
+        if bound is not None:
+            axes.axhspan(-bound, bound, color=_FOUND, alpha=0.08, linewidth=0)
+            for edge in (-bound, bound):
+                axes.axhline(edge, color=_FOUND, linewidth=0.8, linestyle=":", label="certified bound" if edge > 0 else None)
+        axes.plot(curve.x, curve.float64, ".", color=_QUIET, markersize=2.0, label="in float64")
+        if np.isfinite(curve.real).any():
+            axes.plot(curve.x, curve.real, color=_FOUND, linewidth=1.4, label="in exact arithmetic")
+        axes.axhline(0.0, color="black", linewidth=0.6)
+        axes.set_xlabel("x")
+        axes.set_ylabel(f"{measure} error")
+        axes.set_title(title, fontsize=10)
+        axes.legend(fontsize=8, frameon=False, loc="best")
+
+
+def plot_front(
+    found: Sequence[tuple[float, float]],
+    classical: Sequence[tuple[float, float]],
+    path: Path,
+    *,
+    title: str,
+    measure: str,
+) -> None:
+    """Error against cost, (cost, error) pairs: what was found and the best classical programs."""
+    with _picture(path, (7.0, 4.2)) as axes:
+        for points, colour, marker, label in (
+            (classical, _CLASSICAL, "s", "best classical program"),
+            (found, _FOUND, "o", "found by evosearch"),
+        ):
+            if points:
+                costs, errors = zip(*sorted(points), strict=True)
+                axes.step(costs, errors, where="post", color=colour, linewidth=1.2, alpha=0.5)
+                axes.plot(costs, errors, marker, color=colour, markersize=5.5, label=label)
+        axes.set_yscale("log")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel("cost (operations)")
+        axes.set_ylabel(f"largest {measure} error")
+        axes.set_title(title, fontsize=10)
+        axes.grid(axis="y", alpha=0.25, linewidth=0.6)
+        axes.legend(fontsize=9, frameon=False)

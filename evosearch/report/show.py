@@ -1,0 +1,101 @@
+"""What `show`, `list` and the end of a run print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from evosearch.errors import EvosearchError
+from evosearch.report.live import totals_line
+from evosearch.report.table import Classical, aligned, front_table, live_table, scientific
+from evosearch.search.config import RunConfig
+from evosearch.search.loop import Status
+from evosearch.search.store import StoredProgram
+
+
+class ShownRun(Protocol):
+    """What is shown of a run."""
+
+    meta: Mapping[str, Any]
+    config: RunConfig
+    status: Status
+    seconds: float
+    task_text: str
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def reference(self) -> str: ...
+    @property
+    def evaluations(self) -> int: ...
+    def front(self) -> Sequence[StoredProgram]: ...
+    def classical(self) -> Classical: ...
+
+
+def shown(run: ShownRun) -> list[str]:
+    """What `show` prints: the run, its front with ids, how it ended, what to type next."""
+    front = run.front()
+    search = run.config.search
+    lines = [f"run {run.name}   {run.task_text}   {search.algorithm}, seed {search.seed}, {search.islands} islands", ""]
+    lines += front_table(front, run.classical()) if front else ["no program yet"]
+    sampled = sum(program.certified_error is None for program in front)
+    if sampled:
+        lines.append(f"sampled: {sampled} of {len(front)} errors are largest values at sampled points, without a proof")
+    return [*lines, "", *_totals(run)]
+
+
+def ending(run: ShownRun) -> list[str]:
+    """What the end of a run prints."""
+    table = live_table(run.front(), run.classical()) if run.front() else ["no program yet"]
+    return [*table, *_totals(run)]
+
+
+def _totals(run: ShownRun) -> list[str]:
+    totals = totals_line(run.seconds, run.evaluations)
+    warm = run.meta.get("warm_seconds")
+    preparing = f"   (and {warm:.1f} s to prepare the workers)" if warm and warm >= 0.1 else ""
+    return [f"{totals}{preparing}", how_it_ended(run), next_line(run)]
+
+
+def how_it_ended(run: ShownRun) -> str:
+    """One line."""
+    match run.status:
+        case Status.BUDGET:
+            return f"stopped by its budget (equivalent: --budget {run.evaluations})"
+        case Status.GOAL:
+            return f"stopped by its goal, {run.config.search.until}"
+        case Status.COMPLETE:
+            return "complete: nothing is left to search"
+        case Status.RUNNING:
+            return "still running"
+        case _:
+            return f"interrupted; go on with: evosearch resume {run.reference}"
+
+
+def next_line(run: ShownRun) -> str:
+    """What to type next."""
+    front, name = run.front(), run.reference
+    if not front:
+        return f"next: evosearch resume {name} --budget 10m"
+    best = front[-1]
+    middle = front[len(front) // 2]
+    file = f"{run.config.name}.h"
+    return (
+        f"next: evosearch show {name} · evosearch inspect {name} {best.id} · "
+        f"evosearch export {name} --cost {middle.cost:g} --to c -o {file}"
+    )
+
+
+def listing(runs: Iterable[ShownRun | EvosearchError], shipped: Mapping[str, str]) -> list[str]:
+    """What `list` prints: the runs here, then the run files that ship."""
+    rows, broken = [["run", "status", "evaluations", "best error", "task"]], []
+    for run in runs:
+        if isinstance(run, EvosearchError):
+            broken.append(f"cannot be opened: {run}")
+            continue
+        front = run.front()
+        best = f"{scientific(front[-1].error)} at cost {front[-1].cost:g}" if front else "-"
+        rows.append([run.name, run.status.value, f"{run.evaluations:,}", best, run.task_text])
+    table = aligned(rows, left=(0, 1, 3, 4)) if len(rows) > 1 else ["no runs in ./runs/; start one: evosearch run exp2"]
+    files = aligned([[name, task] for name, task in shipped.items()], left=(0, 1)) if shipped else ["none"]
+    return [*table, *broken, "", "run files that ship (evosearch run NAME):", *(f"  {line}" for line in files)]

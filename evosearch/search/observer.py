@@ -1,0 +1,30 @@
+"""Who is told how a run goes on: a display, a notebook, a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evosearch.search.config import RunConfig
+from evosearch.search.loop import Progress
+
+
+class Observer:
+    """Override what you want to know; every method does nothing by itself. All are called in the caller's thread."""
+
+    def started(self, folder: Path, config: RunConfig, task: str, workers: int) -> None:
+        """The run's folder exists and the workers are about to start; `task` is one line for people."""
+
+    def warming(self, line: str) -> None:
+        """What the workers prepare, such as "compiling the interpreter kernel"."""
+
+    def warmed(self, seconds: float) -> None:
+        """The workers are ready after so many seconds; the search's clock starts."""
+
+    def baseline(self, classical: tuple[tuple[float, float, str], ...]) -> None:
+        """(cost, error, form) of the best classical programs, before the workers start."""
+
+    def progress(self, progress: Progress) -> None:
+        """After every told result."""
+
+    def stopped(self) -> None:
+        """The search has ended, however it ended."""
