@@ -103,13 +103,20 @@ class Bound:
 
 
 def bound(program: Program, info: ExportInfo) -> Bound:
-    """The certified float64 error, or else the largest one measured at the points of the self-check, and one per cent."""
+    """The certified float64 error, or else the largest one measured at the points of the self-check, and one per cent.
+
+    Raises:
+        ExportError: where the program is not finite at one of the points.
+    """
     if info.error_float64 is not None:
         return Bound(info.error_float64, True)
     references = reference_points(info.target, CHECKED_POINTS)
     (values,) = evaluate(lowered(program), [reference.x for reference in references])
     errors = [measured_error(info.target.error, float(v), r) for v, r in zip(values, references, strict=True)]
-    return Bound(float(rounded_up(1.01 * max(errors))), False)
+    largest, x = max(zip(errors, (reference.x for reference in references), strict=True))
+    if not math.isfinite(largest):
+        raise ExportError(f"the program has no finite float64 value at x = {x!r}, inside of its interval; choose another one")
+    return Bound(float(rounded_up(1.01 * largest)), False)
 
 
 def measured_error(measure: ErrorMeasure, value: float, reference: ReferencePoint) -> float:

@@ -23,6 +23,7 @@ from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 from evosearch.language.text import parse
 from primitives.arithmetic import CORE
+from primitives.elementary import EXP
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # infinities and nan are what these tests are about
 
@@ -74,6 +75,14 @@ def test_python_gives_the_bits_of_the_reference_for_every_op(program: Program) -
 @given(RANDOM)
 def test_python_gives_the_bits_of_the_reference(program: Program) -> None:
     check_python(program)
+
+
+def test_composites_are_written_out() -> None:
+    ops = OpSet("with exp", (*CORE, EXP))
+    program = parse("def f(x):\n    t = exp(x)\n    return mul(t, 0.5)", ops)
+    check_python(program)
+    check_numba(program)
+    assert "exp(" not in render_c(program, info(target("f"))).replace("ldexp(", "")
 
 
 @pytest.mark.parametrize("name", ["div", "fma", "min", "max", "scale2", "exponent", "select"])

@@ -17,6 +17,8 @@ from evosearch.export import ExportInfo, VerifyReport, render, verify_export
 from evosearch.export.info import bound
 from evosearch.export.verify import C_FLAGS
 from evosearch.language.program import Program
+from evosearch.language.text import parse
+from primitives.arithmetic import CORE
 
 
 def check(
@@ -130,6 +132,12 @@ def test_without_a_certificate_the_bound_is_measured_and_called_sampled(tmp_path
     report = check(tmp_path, "python", about=about)
     assert report.passed, report.output
     assert "(sampled): ok" in report.output
+
+
+def test_a_program_without_a_finite_value_is_not_exported() -> None:
+    program = parse("def f(x):\n    t = div(1.0, x)\n    return mul(t, x)", CORE)
+    with pytest.raises(ExportError, match="no finite float64 value at x ="):
+        bound(program, info(error_float64=None))
 
 
 def test_a_file_without_a_check_of_its_own_is_refused(tmp_path: Path) -> None:
