@@ -24,10 +24,10 @@ _ANY = st.one_of(_PLAIN, st.sampled_from(SPECIALS[:-1].tolist()), st.floats(allo
 def constants(draw: st.DrawFn, special: bool = True, pairs: bool = True) -> Const:
     """Constants, by default also subnormal, huge, signed zero, and with a low part."""
     hi = draw(_ANY if special else _PLAIN)
-    if not pairs or abs(hi) < 1e-250 or draw(st.booleans()):
+    if not pairs or not 1e-250 < abs(hi) < 1e300 or draw(st.booleans()):
         return Const(hi)
     lo = draw(st.floats(-0.5, 0.5)) * float(np.spacing(abs(hi)))
-    return Const.nearest(Const(hi, lo).exact) if abs(hi) < 1e300 else Const(hi)
+    return Const.nearest(Const(hi, lo).exact)
 
 
 @st.composite
