@@ -62,8 +62,9 @@ class Const:
         for digits in range(FLOAT64_DIGITS + 1, 800):
             context = Context(prec=digits)
             decimal = context.divide(Decimal(value.numerator), Decimal(value.denominator))
-            if len(decimal.as_tuple().digits) <= FLOAT64_DIGITS:
-                continue
+            sign, shown, exponent = decimal.as_tuple()
+            missing = digits - len(shown)  # trailing zeros tell the reader that this is a pair
+            decimal = Decimal((sign, shown + (0,) * missing, int(exponent) - missing))
             if Const.nearest(decimal) == self:
                 return str(decimal)
         raise AssertionError(f"no decimal for {self!r}")
@@ -125,9 +126,7 @@ class Program:
             )
         for position, instruction in enumerate(self.instructions):
             if len(instruction.args) != instruction.op.arity:
-                raise ProgramError(
-                    f"{instruction.op.name} takes {instruction.op.arity} arguments, got {len(instruction.args)}"
-                )
+                raise ProgramError(f"{instruction.op.name} takes {instruction.op.arity} arguments, got {len(instruction.args)}")
             limit = self.n_inputs + position
             if any(isinstance(arg, int) and not 0 <= arg < limit for arg in instruction.args):
                 raise ProgramError(f"instruction {position} ({instruction.op.name}) reads a value that does not exist yet")
