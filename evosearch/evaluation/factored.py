@@ -5,6 +5,7 @@ Both take mpmath contexts only: the core's value at u = 0 is a limit, which need
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,3 +63,16 @@ def core_weight(target: Target, u: Any, value: Any, m: Any) -> Any:
         return target.weigh(x, value, m) if target.error == "relative" else scale
     inside = [point for point in (x, -x) if lower <= point <= upper] or [x if upper > 0 else -x]
     return scale * max(target.weigh(point, scale * value, m) for point in inside)
+
+
+def parity(function: Function, xs: Iterable[Any], m: Any) -> Form:
+    """Whether f is odd or even at the points `xs`, to 40 digits; plain where it is neither or f(-x) has no real value."""
+    fits = {Form.EVEN, Form.ODD}
+    for x in xs:
+        try:
+            value, mirror = function(x, m), function(-x, m)
+            tolerance = m.mpf(10) ** -40 * (abs(value) + abs(mirror))
+            fits -= {form for form, sign in ((Form.EVEN, 1), (Form.ODD, -1)) if not abs(value - sign * mirror) <= tolerance}
+        except (ArithmeticError, ValueError, TypeError):
+            return Form.PLAIN
+    return fits.pop() if len(fits) == 1 else Form.PLAIN
