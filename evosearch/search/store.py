@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -87,8 +87,7 @@ class Store:
             raise StoreError(f"cannot write to {folder}: {error.strerror}; give another folder with --out") from None
         with _explained(folder):
             connection = sqlite3.connect(folder / FILE, isolation_level=None)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
+            _prepare_writing(connection)
             connection.executescript(
                 f"BEGIN; {_TABLES} PRAGMA application_id={_APPLICATION}; PRAGMA user_version={SCHEMA}; COMMIT;"
             )
@@ -111,8 +110,9 @@ class Store:
                 mode = "rw" if writable else "ro" if os.access(folder, os.W_OK) else "ro&immutable=1"
                 connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None)
                 connection.execute("PRAGMA trusted_schema=OFF")
-                connection.execute("PRAGMA synchronous=NORMAL")
                 _check(connection, folder)
+                if writable:
+                    _prepare_writing(connection)
         except BaseException:
             if lock is not None:
                 lock.close()
@@ -121,6 +121,11 @@ class Store:
 
     def close(self) -> None:
         """Close the file and give the lock back; what was recorded and not committed is dropped."""
+        if self._lock is not None:
+            # One plain file is left, which also a read-only folder may hold; while somebody reads, it stays in WAL mode.
+            with suppress(sqlite3.OperationalError):
+                self._connection.execute("PRAGMA busy_timeout=0")
+                self._connection.execute("PRAGMA journal_mode=DELETE")
         self._connection.close()
         if self._lock is not None:
             self._lock.close()
@@ -240,6 +245,12 @@ def _program(row: tuple[Any, ...]) -> StoredProgram:
     return StoredProgram(
         id, key, slice, cost, error, json.loads(metrics), text, json.loads(json_form), parent, operator_names, steps
     )
+
+
+def _prepare_writing(connection: sqlite3.Connection) -> None:
+    """Readers do not wait for the run, nor the run for them; a commit is safe when the process dies."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _check(connection: sqlite3.Connection, folder: Path) -> None:
