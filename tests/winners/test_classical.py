@@ -124,12 +124,12 @@ def test_polynomials_match_sollya(case):
 @pytest.mark.skipif(shutil.which("sollya") is None, reason="sollya is not installed")
 def test_sollya_still_says_so():
     script = str(GOLDEN / "classical.sollya")
-    output = subprocess.run(["sollya", script], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
+    command = ["sollya", script]  # its exit code counts warnings
+    output = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
     live = [line.split() for line in output.splitlines()]
     assert [[*row[:5], int(row[5])] for row in live] == [row[:6] for row in SOLLYA]
-    assert [float(number) for row in live for number in row[6:]] == pytest.approx(
-        [e for row in SOLLYA for e in row[6:]], rel=1e-5
-    )
+    for row, kept in zip(live, SOLLYA, strict=True):
+        assert [float(bound) for bound in row[6:]] == pytest.approx(kept[6:], rel=1e-5)
 
 
 @pytest.mark.parametrize("measure", ["absolute", "relative"])
