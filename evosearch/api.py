@@ -346,11 +346,11 @@ class _Prepared:
 
 
 def _prepare(config: RunConfig) -> _Prepared:
-    from evosearch.search.algorithms import make_search
-
     ops, task = config.load_ops(), config.load_task()
     task.check(ops)
     config.load_start(ops)
+    from evosearch.search.algorithms import make_search
+
     return _Prepared(config, ops, task, make_search(config, task, ops))
 
 

@@ -148,9 +148,15 @@ BAD_INPUT = {
     "no such id": (["inspect", "exp2-1", "999"], "run exp2-1 has no program 999; its front: "),
     "id is no number": (["inspect", "exp2-1", "x"], "'x' is not a valid int"),
     "unknown target": (["export", "exp2-1", "--to", "pyton"], "unknown export target 'pyton'. Did you mean 'python'?"),
-    "two choices": (["export", "exp2-1", "1", "--cost", "4", "--to", "c"], "choose a program by one of ID, --cost and --max-error"),
+    "two choices": (
+        ["export", "exp2-1", "1", "--cost", "4", "--to", "c"],
+        "choose a program by one of ID, --cost and --max-error",
+    ),
     "too cheap": (["export", "exp2-1", "--cost", "0", "--to", "c"], "no program of cost 0 or less; its cheapest costs"),
-    "too exact": (["export", "exp2-1", "--max-error", "1e-99", "--to", "c"], "no program with error 1e-99 or less; its best is"),
+    "too exact": (
+        ["export", "exp2-1", "--max-error", "1e-99", "--to", "c"],
+        "no program with error 1e-99 or less; its best is",
+    ),
     "export into nowhere": (["export", "exp2-1", "--to", "python", "-o", "no/f.py"], "cannot write no/f.py: No such file"),
     "unknown command": (["shwo"], "unknown command 'shwo'. Did you mean 'show'?"),
     "unknown option": (["show", "exp2-1", "--jsn"], "--jsn"),
@@ -265,7 +271,9 @@ def test_ctrl_c_keeps_all_and_says_how_to_resume(workplace: Path, capsys: Captur
         while not (workplace / "runs/exp2-1/run.sqlite").exists() or not _slices(workplace / "runs/exp2-1/run.sqlite"):
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
-        second = subprocess.run([*command[:3], "resume", "exp2-1"], env=environment, capture_output=True, text=True, check=False)
+        second = subprocess.run(
+            [*command[:3], "resume", "exp2-1"], env=environment, capture_output=True, text=True, check=False
+        )
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
     assert second.returncode == 2 and "is being written by another evosearch" in second.stderr

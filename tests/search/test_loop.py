@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_search import ToySearch
 
@@ -85,6 +85,7 @@ def test_as_many_jobs_are_open_as_the_window_holds(tmp_path: Path) -> None:
     assert pool.most == 2
 
 
+@settings(max_examples=12)
 @given(cuts=st.lists(st.integers(1, 39), min_size=1, max_size=3, unique=True))
 def test_interrupted_at_any_tell_and_resumed_equals_uninterrupted(
     cuts: list[int], tmp_path_factory: pytest.TempPathFactory, uninterrupted: str
@@ -107,6 +108,7 @@ def test_interrupted_at_any_tell_and_resumed_equals_uninterrupted(
     store.close()
 
 
+@settings(max_examples=8)
 @given(first=st.integers(1, 30), more=st.integers(1, 30))
 def test_an_extended_budget_equals_a_longer_run(first: int, more: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     whole = Store.create(tmp_path_factory.mktemp("whole"), {})
@@ -121,6 +123,7 @@ def test_an_extended_budget_equals_a_longer_run(first: int, more: int, tmp_path_
     whole.close()
 
 
+@settings(max_examples=6)
 @given(seconds=st.integers(1, 12))
 def test_a_time_budget_has_an_equivalent_number_of_evaluations(seconds: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     ticks = iter(range(10**6))
