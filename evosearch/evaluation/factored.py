@@ -71,8 +71,12 @@ def parity(function: Function, xs: Iterable[Any], m: Any) -> Form:
     for x in xs:
         try:
             value, mirror = function(x, m), function(-x, m)
-            tolerance = m.mpf(10) ** -40 * (abs(value) + abs(mirror))
-            fits -= {form for form, sign in ((Form.EVEN, 1), (Form.ODD, -1)) if not abs(value - sign * mirror) <= tolerance}
+            fits -= {form for form, sign in ((Form.EVEN, 1), (Form.ODD, -1)) if not agrees(value, sign * mirror, m)}
         except (ArithmeticError, ValueError, TypeError):
             return Form.PLAIN
     return fits.pop() if len(fits) == 1 else Form.PLAIN
+
+
+def agrees(a: Any, b: Any, m: Any) -> bool:
+    """Whether two values are equal to 40 digits."""
+    return bool(abs(a - b) <= m.mpf(10) ** -40 * (abs(a) + abs(b)))

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from evosearch.errors import ConfigError, ProgramError, TaskError, nearest
-from evosearch.evaluation.factored import Core, core_bounds
 from evosearch.evaluation.target import ErrorMeasure, Form, Function, Target
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 from evosearch.search.loader import load_reference
-from tasks.approximation.domain import find_zero, real_value, show
+from tasks.approximation.checks import check_monotone, check_target
+from tasks.approximation.constraints import DIVIDING, Constraint, amend, unmet
 from tasks.approximation.functions import FUNCTIONS, Known
 from tasks.approximation.points import Points, context, sample
 from tasks.approximation.wrapper import wrap, wrapper_cost
 
+_END_WEIGHT = 1024.0
 _SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
-_DIVIDES = ("div", "reciprocal")
-
-
-class Constraint(enum.StrEnum):
-    """What a program must have beside a small error."""
-
-    EXACT_ENDS = "exact-ends"  # at the ends of the interval the float64 program returns the float64 nearest to f
-    MONOTONE = "monotone"  # rises or falls over the whole interval, as f does
-    NO_DIVISION = "no-division"  # no op that divides
-    SHORT_COEFFICIENTS = "short-coefficients"  # each constant a decimal of at most `digits` digits
 
 
 @dataclass(frozen=True)
@@ -98,70 +88,9 @@ class Approximation:
         """Raise where the task cannot be searched with these ops; the message names the point and the way out."""
         self.operations(ops)
         target, m = self.target(), context()
-        lower, upper = target.bounds(m)
-        for text, bound in ((target.lower, lower), (target.upper, upper)):
-            if not isinstance(bound, m.mpf) or not m.isfinite(bound):
-                raise TaskError(f"the bound '{text}' is no real number; use finite bounds")
-        if lower >= upper:
-            raise TaskError(f"the interval [{target.lower}, {target.upper}] is empty; the lower bound comes first")
-        self._check_function(target, lower, upper, m)
-        self._check_form(target, lower, upper, m)
-        self._check_weight(target, lower, upper, m)
-        zero = find_zero(target.function, lower, upper, m, target.name)
-        if target.form is not Form.PLAIN:
-            zero = find_zero(Core(target.function, target.form), *core_bounds(target, m), m, f"{target.name}'s core")
-        if zero is not None and target.error is ErrorMeasure.RELATIVE:
-            raise self._zero(target, m.sqrt(zero) if target.form is not Form.PLAIN else zero, m)
-
-    def _check_function(self, target: Target, lower: Any, upper: Any, m: Any) -> None:
-        """Real and finite, and the same when asked again, in another order."""
-        points = [lower + (upper - lower) * k / 8 for k in range(9)]
-        first = [real_value(target.function, x, m, target.name) for x in points]
-        again = [real_value(target.function, x, m, target.name) for x in reversed(points)]
-        for x, a, b in zip(points, first, reversed(again), strict=True):
-            if a != b:
-                raise TaskError(
-                    f"'{target.name}' is not deterministic: at x = {show(x, m)} it gave {show(a, m)}, then {show(b, m)}; "
-                    "it must depend on x and m only"
-                )
-
-    def _check_form(self, target: Target, lower: Any, upper: Any, m: Any) -> None:
-        if target.form is Form.PLAIN:
-            return
-        sign = -1 if target.form is Form.ODD else 1
-        for k in range(9):
-            x = lower + (upper - lower) * k / 8
-            value, mirror = (real_value(target.function, t, m, target.name) for t in (x, -x))
-            if abs(value - sign * mirror) > m.mpf(10) ** -40 * (abs(value) + abs(mirror)):
-                raise TaskError(
-                    f"form = '{target.form}' does not fit '{target.name}': at x = {show(x, m)} it is {show(value, m)}, "
-                    f"at -x it is {show(mirror, m)}; use form = 'plain'"
-                )
-
-    def _check_weight(self, target: Target, lower: Any, upper: Any, m: Any) -> None:
-        """Real, finite and not zero at sampled points inside the interval."""
-        if target.weight is None:
-            return
-        for k in range(1, 32):
-            x = lower + (upper - lower) * k / 32
-            if real_value(target.weight, x, m, f"{target.name}'s weight") <= 0:
-                raise TaskError(f"the weight '{self.weight}' is not positive at x = {show(x, m)}; a weight is > 0")
-
-    def _zero(self, target: Target, zero: Any, m: Any) -> TaskError:
-        mirrored = target.form is Form.PLAIN and zero == 0 and self._is_odd(target, m)
-        return TaskError(
-            f"'{target.name}' is zero at x = {show(zero, m)}, where relative error has no meaning; "
-            "use task.error = 'absolute', "
-            + ("task.form = 'odd' (x g(x^2)), " if mirrored else "")
-            + "task.error = 'weighted' with a weight of your own, or another interval"
-        )
-
-    def _is_odd(self, target: Target, m: Any) -> bool:
-        try:
-            self._check_form(dataclasses.replace(target, form=Form.ODD), *target.bounds(m), m)
-        except TaskError:
-            return False
-        return True
+        check_target(target, m)
+        if Constraint.MONOTONE in self.constraints:
+            check_monotone(target, m)
 
     def describe(self, ops: OpSet | None = None) -> str:
         """One line for people: "2^x on [0, 1], relative error, + - * /"."""
@@ -178,14 +107,22 @@ class Approximation:
             raise ConfigError(f"form = '{self.form}' multiplies x by itself; let the run use the op 'mul'")
         if Constraint.NO_DIVISION not in self.constraints:
             return ops
-        names = [op.name for op in ops if op.name not in _DIVIDES]
+        names = [op.name for op in ops if op.name not in DIVIDING]
         if not names:
             raise ConfigError("constraint 'no-division' leaves no op; let the run use more ops")
         return ops.subset(names)
 
     def points(self, n: int, nodes: Literal["extrema", "roots"] = "extrema") -> Points:
-        """The target (the core g(u) of a factored one) at n Chebyshev nodes, with weights."""
-        return sample(self.target(), n, nodes)
+        """The target (the core g(u) of a factored one) at n Chebyshev nodes, with weights.
+
+        With "exact-ends" the ends weigh more, so that `amend` has little left to move there.
+        """
+        points = sample(self.target(), n, nodes)
+        if Constraint.EXACT_ENDS not in self.constraints:
+            return points
+        weight = points.weight.copy()
+        weight[[0, -1]] *= _END_WEIGHT
+        return dataclasses.replace(points, weight=weight)
 
     def wrapper_cost(self, ops: OpSet) -> float:
         """What the wrapper of a factored target adds to the cost of the core."""
@@ -197,6 +134,18 @@ class Approximation:
             return wrap(core, self.form, ops)
         except ProgramError as error:
             raise ConfigError(f"form = '{self.form}': {error}") from None
+
+    def unmet(self, program: Program) -> tuple[Constraint, ...]:
+        """The constraints that the whole program (with its wrapper) does not meet."""
+        target, m = self.target(), context()
+        return tuple(constraint for constraint in self.constraints if unmet(program, constraint, target, self.digits, m))
+
+    def amend(self, program: Program) -> Program:
+        """The whole program with constants moved so that it meets the constraints, where a small move is enough."""
+        target, m = self.target(), context()
+        for constraint in self.constraints:
+            program = amend(program, constraint, target, self.digits, m)
+        return program
 
 
 def _load(reference: str, where: str) -> Function:
