@@ -3,235 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import math
+import json
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evosearch import __version__
-from evosearch.errors import ConfigError, ExportError, StoreError
+from evosearch.errors import ConfigError, StoreError
 from evosearch.evaluation.pool import Pool
-from evosearch.language.json_form import from_json
 from evosearch.language.op import OpSet
-from evosearch.language.program import Program
+from evosearch.record import Classical, Run, compute_classical, read_classical
 from evosearch.search import checkpoint, folders, machine
 from evosearch.search.budget import Budget
 from evosearch.search.config import RunConfig, Task, read_config, read_start, shipped_runs
 from evosearch.search.loop import Progress, Status, enter_front, goal_fields, interrupts, run_loop
 from evosearch.search.observer import Observer
 from evosearch.search.protocol import Search
-from evosearch.search.store import Store, StoredProgram, is_being_written
+from evosearch.search.store import Store
 
-SHOW_SCHEMA = 1
+__all__ = ["Observer", "Run", "list_runs", "open", "resume", "run", "shipped_tasks"]
 LOG = "workers.log"
-
-Classical = tuple[tuple[float, float, str], ...]
-"""(cost, error, form) of the best classical programs, by cost."""
-
-
-class Run:
-    """A run on disk. Reading it imports no code that it names; `load` and what builds on it does."""
-
-    def __init__(self, folder: Path) -> None:
-        """Open the run in `folder`; StoreError where it is missing, damaged or newer."""
-        self.folder = folder
-        with self._store() as store:
-            self.meta: Mapping[str, Any] = store.meta()
-            self.totals = store.totals()
-            self.programs = tuple(store.programs())
-        try:
-            self.config = RunConfig.from_table(self.meta["name"], self.meta["config"])
-            self.status = Status(self.meta["status"])
-            self.seconds = float(self.meta["seconds"])
-            self.task_text = str(self.meta["task"])
-        except (KeyError, ValueError) as error:
-            raise StoreError(f"the run in {folder} is incomplete ({error}); restore it or start a new one") from None
-        if self.status is Status.RUNNING and not is_being_written(folder):
-            self.status = Status.INTERRUPTED  # its process was ended before it could say so
-
-    @contextlib.contextmanager
-    def _store(self) -> Iterator[Store]:
-        store = Store.open(self.folder)
-        try:
-            yield store
-        finally:
-            store.close()
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.folder.resolve().name
-
-    @property
-    def reference(self) -> str:
-        """What to type for this run: its name, or its folder where that is not under ./runs/."""
-        return self.name if self.folder.parent == folders.RUNS else str(self.folder)
-
-    @property
-    def evaluations(self) -> int:
-        """Distinct programs whose fit has finished."""
-        return int(self.totals["evaluations"])
-
-    def front(self) -> tuple[StoredProgram, ...]:
-        """The non-dominated programs, by rising cost; each one's error is below that of all cheaper ones."""
-        best: list[StoredProgram] = []
-        for program in sorted(self.programs, key=lambda p: (p.cost, p.error, p.id)):
-            if not math.isnan(program.error) and (not best or program.error < best[-1].error):
-                best.append(program)
-        return tuple(best)
-
-    def program(self, id: int) -> StoredProgram:
-        """The program with that id; StoreError where there is none."""
-        for program in self.programs:
-            if program.id == id:
-                return program
-        known = ", ".join(str(program.id) for program in self.front()) or "empty"
-        raise StoreError(f"run {self.name} has no program {id}; its front: {known}")
-
-    def choose(self, id: int | None = None, *, cost: float | None = None, max_error: float | None = None) -> StoredProgram:
-        """One program: by id, the best of at most `cost`, the cheapest with at most `max_error`, or the front's best error."""
-        if sum(choice is not None for choice in (id, cost, max_error)) > 1:
-            raise ConfigError("choose a program by one of ID, --cost and --max-error")
-        if id is not None:
-            return self.program(id)
-        front = self.front()
-        if not front:
-            raise StoreError(f"run {self.name} has found no program yet; go on: evosearch resume {self.name} --budget 60s")
-        if cost is not None:
-            cheapest = front[0].cost
-            front = tuple(program for program in front if program.cost <= cost)
-            if not front:
-                raise StoreError(f"run {self.name} has no program of cost {cost:g} or less; its cheapest costs {cheapest:g}")
-        if max_error is not None:
-            best = front[-1].error
-            front = tuple(program for program in front if program.error <= max_error)[:1]
-            if not front:
-                raise StoreError(f"run {self.name} has no program with error {max_error:g} or less; its best is {best:.3g}")
-        return front[-1]
-
-    def lineage(self, id: int) -> tuple[StoredProgram, ...]:
-        """A program and its archived ancestors, youngest first."""
-        chain = [self.program(id)]
-        while chain[-1].parent is not None and chain[-1].parent not in {program.id for program in chain}:
-            chain.append(self.program(chain[-1].parent))
-        return tuple(chain)
-
-    def summary(self) -> dict[str, Any]:
-        """The run without its front, as plain data."""
-        return {
-            "run": self.name,
-            "task": self.task_text,
-            "status": self.status.value,
-            "evaluations": self.evaluations,
-            "seconds": round(self.seconds, 3),
-        }
-
-    def show_json(self) -> dict[str, Any]:
-        """The run and its front as plain data; `show --json` prints it."""
-        return {
-            "schema_version": SHOW_SCHEMA,
-            **self.summary(),
-            "front": [
-                {
-                    "id": program.id,
-                    "cost": program.cost,
-                    "error": _finite(program.error),
-                    "error_float64": _finite(program.metrics.get("error_float64")),
-                    "certified_error": _finite(program.certified_error),
-                    "program": program.text,
-                }
-                for program in self.front()
-            ],
-        }
-
-    def load(self, program: StoredProgram) -> Program:
-        """The program itself, over the run's op set; imports the module that holds the op set."""
-        return from_json(program.json, self.config.load_ops())
-
-    def task(self) -> Task:
-        """The task; imports the modules that it names."""
-        return self.config.load_task()
-
-    def classical(self) -> Classical:
-        """The classical baseline, as computed when the run was made; computed now where the run was cut off before."""
-        stored = self.meta.get("classical")
-        return _classical(stored) if stored is not None else compute_classical(self.task(), self.config.load_ops())
-
-    def draw_curve(self, id: int, output: str | Path | None = None) -> Path:
-        """Draw the error curve of a program as PNG (RUN/program-ID.png where no file is given); return the file."""
-        from evosearch.report.curve import error_curve
-        from evosearch.report.plots import plot_curve
-
-        program, target = self.program(id), self.task().target()
-        path = Path(output) if output is not None else self.folder / f"program-{id}.png"
-        bound = program.certified_error
-        kind = "sampled" if bound is None else "certified"
-        title = f"{self.task_text}: program {id}, cost {program.cost:g}, error {program.error:.2e} ({kind})"
-        plot_curve(error_curve(self.load(program), target), path, title=title, measure=target.error.value, bound=bound)
-        return path
-
-    def draw_front(self, output: str | Path) -> Path:
-        """Draw the front beside the classical one as PNG; return the file."""
-        from evosearch.report.plots import plot_front
-
-        found = [(program.cost, program.error) for program in self.front()]
-        known = [(cost, error) for cost, error, _form in self.classical() if not found or cost <= found[-1][0]]
-        path = Path(output)
-        plot_front(found, known, path, title=self.task_text, measure=self.task().target().error.value)
-        return path
-
-    def export(
-        self,
-        id: int | None = None,
-        *,
-        to: str,
-        output: str | Path | None = None,
-        cost: float | None = None,
-        max_error: float | None = None,
-        force: bool = False,
-    ) -> str:
-        """Write a program as a file that stands alone, and return its text.
-
-        Args:
-            id, cost, max_error: which program; see `choose`.
-            to: "python", "numba", "c" or "proof".
-            output: the file; without it nothing is written.
-            force: overwrite the file.
-
-        Raises:
-            ExportError: where the target cannot express the program, or the file exists or cannot be written.
-        """
-        path = None if output is None else Path(output)
-        if path is not None and path.exists() and not force:
-            raise ExportError(f"{path} exists already; give another file with -o, or --force to overwrite it")
-        text = self._render(self.choose(id, cost=cost, max_error=max_error), to)
-        if path is not None:
-            try:
-                path.write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise ExportError(f"cannot write {path}: {error.strerror}; give another file with -o") from None
-        return text
-
-    def _render(self, program: StoredProgram, to: str) -> str:
-        from evosearch.export import render
-        from evosearch.export.info import ExportInfo
-
-        info = ExportInfo(
-            run=self.name,
-            program_id=program.id,
-            seed=self.config.search.seed,
-            version=str(self.meta.get("version", __version__)),
-            command=str(self.meta.get("command", "")),
-            target=self.task().target(),
-            cost=program.cost,
-            error_real=program.certified_error,
-            error_float64=program.metrics.get("error_float64"),
-            error_sampled=program.metrics.get("error_sampled", program.error),
-        )
-        return render(self.load(program), to, info)
+_OPTIONS = {f"search.{name}": f"--{name}" for name in ("seed", "budget", "until", "algorithm")}
 
 
 def run(
@@ -262,13 +57,14 @@ def run(
         EvosearchError: for what the user can mend; before anything is written, where the input is at fault.
     """
     given = {"seed": seed, "budget": budget, "until": until, "algorithm": algorithm}
-    options = [(f"search.{key}", value) for key, value in given.items() if value is not None]
+    options = [*overrides, *((f"search.{key}", value) for key, value in given.items() if value is not None)]
     if start is not None:
         options.append(("search.start", read_start(start)))
-    config = read_config(source, [*overrides, *options])
+    config = read_config(source, options)
     prepared = _prepare(config)
+    meta = _first_meta(prepared, source, options, start)
     folder = Path(out) if out is not None else folders.new_folder(config.name)
-    store = Store.create(folder, _first_meta(prepared, [*overrides, *options], source))
+    store = Store.create(folder, meta)
     return _drive(prepared, store, Progress(), workers, observer or Observer())
 
 
@@ -319,13 +115,6 @@ def list_runs(root: str | Path = folders.RUNS) -> list[Run | StoreError]:
     return runs
 
 
-def compute_classical(task: Task, ops: OpSet) -> Classical:
-    """The best textbook programs over these ops, by cost, each better than all cheaper ones."""
-    from evosearch.winners.classical import classical_front
-
-    return _classical((entry.cost, entry.error, entry.form) for entry in classical_front(task.target(), ops=ops))
-
-
 def shipped_tasks() -> dict[str, str]:
     """The run files that ship, by name, each with its task in one line."""
     tasks = {}
@@ -354,9 +143,10 @@ def _prepare(config: RunConfig) -> _Prepared:
     return _Prepared(config, ops, task, make_search(config, task, ops))
 
 
-def _first_meta(prepared: _Prepared, overrides: list[tuple[str, Any]], source: str | Path) -> dict[str, Any]:
+def _first_meta(
+    prepared: _Prepared, source: str | Path, overrides: list[tuple[str, Any]], start: str | Path | None
+) -> dict[str, Any]:
     config = prepared.config
-    changes = " ".join(shlex.quote(f"{key}={value}") for key, value in overrides if key != "search.start")
     return {
         "name": config.name,
         "config": config.to_table(),
@@ -368,8 +158,19 @@ def _first_meta(prepared: _Prepared, overrides: list[tuple[str, Any]], source: s
         "version": __version__,
         "machine": machine.describe_machine(),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": f"evosearch run {source}" + (f" --set {changes.replace(' ', ' --set ')}" if changes else ""),
+        "command": _command(source, overrides, start),
     }
+
+
+def _command(source: str | Path, overrides: list[tuple[str, Any]], start: str | Path | None) -> str:
+    """The command line that makes the same run."""
+    words = ["evosearch", "run", str(source)]
+    for key, value in overrides:
+        if key in _OPTIONS:
+            words += [_OPTIONS[key], str(value)]
+        elif key != "search.start":
+            words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join(words if start is None else [*words, "--from", str(start)])
 
 
 def _refuse_finished(run: Run, config: RunConfig, *, extended: bool) -> None:
@@ -424,11 +225,7 @@ def _stored_classical(prepared: _Prepared, store: Store) -> Classical:
     if stored is None:
         stored = compute_classical(prepared.task, prepared.ops)
         store.write_meta({"classical": stored})
-    return _classical(stored)
-
-
-def _classical(stored: Iterable[Any]) -> Classical:
-    return tuple((float(cost), float(error), str(form)) for cost, error, form in stored)
+    return read_classical(stored)
 
 
 @contextlib.contextmanager
@@ -447,7 +244,3 @@ def _pool(count: int, search: Search, log: Path, report: Callable[[str], None]) 
         yield pool
     finally:
         pool.close(kill=True)
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -157,12 +157,13 @@ def list_(as_json: bool) -> int:
       evosearch list
     """
     from evosearch import api
+    from evosearch.record import SHOW_SCHEMA
     from evosearch.report.show import listing
 
     runs, shipped = api.list_runs(), api.shipped_tasks()
     if as_json:
         summaries = [run.summary() for run in runs if isinstance(run, api.Run)]
-        _print_json({"schema_version": api.SHOW_SCHEMA, "runs": summaries, "run_files": shipped})
+        _print_json({"schema_version": SHOW_SCHEMA, "runs": summaries, "run_files": shipped})
         return DONE
     _print_lines(listing(runs, shipped))
     return DONE
@@ -171,7 +172,9 @@ def list_(as_json: bool) -> int:
 @_cli.command()
 @click.argument("run", metavar="RUN")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
-def show(run: str, as_json: bool) -> int:
+@click.option("--record", is_flag=True, help="As JSON with command, seed, machine and classical front: a run record.")
+@click.option("--picture", type=click.Path(path_type=Path), metavar="PNG", help="Draw the front as a picture.")
+def show(run: str, as_json: bool, record: bool, picture: Path | None) -> int:
     """What a run found: its front beside the best classical programs of the same cost.
 
     RUN is a folder, or a unique prefix of a run's name under ./runs/.
@@ -180,12 +183,15 @@ def show(run: str, as_json: bool) -> int:
     Examples:
       evosearch show exp2-1
       evosearch show exp2-1 --json
+      evosearch show exp2-1 --record > exp2.json
     """
     from evosearch import api
 
     opened = api.open(run)
-    if as_json:
-        _print_json(opened.show_json())
+    if picture is not None:
+        opened.draw_front(picture)
+    if as_json or record:
+        _print_json(opened.record_json() if record else opened.show_json())
     else:
         from evosearch.report.show import shown
 

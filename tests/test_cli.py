@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -66,6 +67,17 @@ def test_run_json_prints_the_same_as_show_and_the_display_goes_to_stderr(capsys:
     assert "run exp2-1 in" in ran.err
     main(["show", "exp2-1", "--json"])
     assert capsys.readouterr().out == ran.out
+
+
+def test_a_record_holds_what_makes_the_run_again(workplace: Path, capsys: Captured) -> None:  # noqa: F811
+    assert main([*RUN, "--quiet", "--seed", "3", "--set", 'task.interval=["0","1/2"]']) == 0
+    assert main(["show", "exp2-1", "--record", "--picture", "front.png"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["command"] == """evosearch run exp2 --set 'task.interval=["0", "1/2"]' --seed 3 --budget 20"""
+    assert record["seed"] == 3 and "Python" in record["machine"] and record["classical"][0]["cost"] == 1
+    assert (workplace / "front.png").exists()
+    assert main([*shlex.split(record["command"])[1:], "--workers", "0", "--json", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out)["front"] == record["front"]
 
 
 def test_show_says_sampled_where_there_is_no_certificate(capsys: Captured) -> None:

@@ -29,6 +29,7 @@ class ShownRun(Protocol):
     @property
     def evaluations(self) -> int: ...
     def front(self) -> Sequence[StoredProgram]: ...
+    def seconds_by(self) -> Mapping[str, float]: ...
     def classical(self) -> Classical: ...
 
 
@@ -41,20 +42,32 @@ def shown(run: ShownRun) -> list[str]:
     sampled = sum(program.certified_error is None for program in front)
     if sampled:
         lines.append(f"sampled: {sampled} of {len(front)} errors are largest values at sampled points, without a proof")
-    return [*lines, "", *_totals(run)]
+    return [*lines, "", _totals(run), *_shares(run), how_it_ended(run), next_line(run)]
 
 
 def ending(run: ShownRun) -> list[str]:
     """What the end of a run prints."""
     table = live_table(run.front(), run.classical()) if run.front() else ["no program yet"]
-    return [*table, *_totals(run)]
+    if run.status is Status.INTERRUPTED:  # the command says the rest
+        return [*table, _totals(run)]
+    return [*table, _totals(run), how_it_ended(run), next_line(run)]
 
 
-def _totals(run: ShownRun) -> list[str]:
+def _totals(run: ShownRun) -> str:
     totals = totals_line(run.seconds, run.evaluations)
     warm = run.meta.get("warm_seconds")
     preparing = f"   (and {warm:.1f} s to prepare the workers)" if warm and warm >= 0.1 else ""
-    return [f"{totals}{preparing}", how_it_ended(run), next_line(run)]
+    return f"{totals}{preparing}"
+
+
+def _shares(run: ShownRun) -> list[str]:
+    """Where the time went, in shares of the search time."""
+    seconds = run.seconds_by()
+    workers = seconds.get("jobs", 0.0) + seconds.get("waiting", 0.0)
+    if not workers or not run.seconds:
+        return []
+    parent = ", ".join(f"{name} {seconds.get(name, 0.0) / run.seconds:.1%}" for name in ("search", "store"))
+    return [f"workers wait {seconds['waiting'] / workers:.1%} of their time; the main process: {parent} of the search time"]
 
 
 def how_it_ended(run: ShownRun) -> str:
