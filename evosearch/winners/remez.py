@@ -21,6 +21,7 @@ MAX_DEGREE = 8
 _EXCHANGES = 40
 _NEWTON_STEPS = 40
 _FITS = 40
+_TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +120,8 @@ def _least_squares(curve: Curve, m: int, n: int) -> tuple[NDArray[np.float64], l
     """
     t = np.array([float(curve.scaled(v)) for v in curve.points])
     f, w = np.array([float(v) for v in curve.values]), np.array([float(v) for v in curve.weights])
+    if not (np.isfinite(f).all() and np.isfinite(w).all()):
+        return None
     columns = t[:, None] ** np.arange(max(m, n) + 1)
     old, lawson = np.ones_like(t), np.ones_like(t)
     best: tuple[NDArray[np.float64], list[float]] | None = None
@@ -128,8 +131,12 @@ def _least_squares(curve: Curve, m: int, n: int) -> tuple[NDArray[np.float64], l
         solution = np.linalg.lstsq(matrix, scale[:, 0] * f, rcond=None)[0]
         q = np.concatenate([[1.0], solution[m + 1 :]])
         bottom = columns[:, : n + 1] @ q
-        error = w * ((columns[:, : m + 1] @ solution[: m + 1]) / bottom - f)
-        if bottom.min() > 0 and np.isfinite(error).all() and (best is None or np.abs(error).max() < np.abs(best[0]).max()):
+        bottom[bottom == 0.0] = -_TINY  # a pole: never the best
+        with np.errstate(over="ignore"):
+            error = w * ((columns[:, : m + 1] @ solution[: m + 1]) / bottom - f)
+        if not np.isfinite(error).all():
+            break
+        if bottom.min() > 0 and (best is None or np.abs(error).max() < np.abs(best[0]).max()):
             best = error, [float(c) for c in q]
         old = np.maximum(np.abs(bottom), 1e-3)
         lawson = lawson * (np.abs(error) / (np.abs(error).max() or 1.0) + 1e-3)

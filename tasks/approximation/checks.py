@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from typing import Any
 
 from evosearch.errors import TaskError
@@ -44,7 +45,7 @@ def _evenly(lower: Any, upper: Any, pieces: int) -> list[Any]:
 
 
 def _check_values(target: Target, points: list[Any], m: Any) -> None:
-    """Real and finite, and the same when asked again, in another order."""
+    """Real, finite in float64, and the same when asked again, in another order."""
     first = [real_value(target.function, x, m, target.name) for x in points]
     again = [real_value(target.function, x, m, target.name) for x in reversed(points)]
     for x, a, b in zip(points, first, reversed(again), strict=True):
@@ -53,6 +54,8 @@ def _check_values(target: Target, points: list[Any], m: Any) -> None:
                 f"'{target.name}' is not deterministic: at x = {show(x, m)} it gave {show(a, m)}, then {show(b, m)}; "
                 "it must depend on x and m only"
             )
+        if abs(a) > sys.float_info.max:
+            raise TaskError(f"'{target.name}' at x = {show(x, m)} is too large for float64; choose a smaller interval")
 
 
 def _check_form(target: Target, points: list[Any], m: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +45,7 @@ class Approximation:
     digits: int | None = None
 
     def __post_init__(self) -> None:
+        self._as_enums()
         if len(self.interval) not in (0, 2):
             raise ConfigError(f'task.interval must be two bounds, as in ["0", "pi/4"], got {list(self.interval)}')
         if (self.weight is None) == (self.error is ErrorMeasure.WEIGHTED):
@@ -52,6 +54,17 @@ class Approximation:
             raise ConfigError("task.digits goes with task.constraints = ['short-coefficients'], and only with it")
         if self.digits is not None and not 1 <= self.digits <= 17:
             raise ConfigError(f"task.digits must be from 1 to 17, got {self.digits}")
+
+    def _as_enums(self) -> None:
+        """Plain text, as typed in a notebook, becomes the member of that value."""
+        try:
+            object.__setattr__(self, "error", None if self.error is None else ErrorMeasure(self.error))
+            object.__setattr__(self, "form", Form(self.form))
+            object.__setattr__(self, "constraints", tuple(map(Constraint, self.constraints)))
+        except ValueError as error:
+            raise ConfigError(
+                f"task: {error}; measures: {_list(ErrorMeasure)}; forms: {_list(Form)}; constraints: {_list(Constraint)}"
+            ) from None
 
     def target(self) -> Target:
         """The function, the interval and the measure; TaskError or ConfigError where one of them does not exist."""
@@ -146,6 +159,10 @@ class Approximation:
         for constraint in self.constraints:
             program = amend(program, constraint, target, self.digits, m)
         return program
+
+
+def _list(options: Iterable[str]) -> str:
+    return ", ".join(f"'{option}'" for option in options)
 
 
 def _load(reference: str, where: str) -> Function:

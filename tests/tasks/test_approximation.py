@@ -55,6 +55,7 @@ def test_run_files_differ_in_the_task_alone():
         ({"function": "exp", "interval": ["0", "sqrt(-1)"]}, "'sqrt(-1)' is no real number"),
         ({"function": "exp", "interval": ["0", "ten"]}, "cannot read the bound 'ten'"),
         ({"function": "exp", "interval": ["0"]}, "must be two bounds"),
+        ({"function": "exp", "interval": [0, 1000]}, "at x = 750 is too large for float64"),
         ({"function": "log", "interval": [0, 1]}, "'log' at x = 0 is infinite"),
         ({"function": "log", "interval": [-1, 1]}, "'log' at x = -1 is complex"),
         ({"function": "rsqrt", "interval": [0, 1]}, "'rsqrt' at x = 0 divides by zero"),
@@ -189,6 +190,12 @@ def test_wrap_evaluates_the_core_at_the_square(form, x):
     for item in whole.instructions:
         values.append(apply[item.op.name](*(values[a] if isinstance(a, int) else a.exact for a in item.args)))
     assert values[whole.outputs[0]] == expected
+
+
+def test_plain_text_serves_in_python_as_in_a_run_file():
+    assert Approximation("tan", (0, "pi/4"), error="relative", form="odd").target().form is Form.ODD
+    with pytest.raises(ConfigError, match=r"'middle' is not a valid Form.*'odd'"):
+        Approximation("tan", form="middle")
 
 
 def test_no_division_takes_the_op_away():
