@@ -62,24 +62,10 @@ def dd_mul(ah: float, al: float, bh: float, bl: float) -> Pair:
 
 @inline
 def dd_div(ah: float, al: float, bh: float, bl: float) -> Pair:
-    """Long division with three quotient digits."""
-    q1 = ah / bh
-    rh, rl = dd_fnma(q1, bh, bl, ah, al)
-    q2 = rh / bh
-    rh, rl = dd_fnma(q2, bh, bl, rh, rl)
-    q3 = rh / bh
-    sh, sl = two_sum(q1, q2)
-    return settle(sh, sl + q3, q1)
-
-
-@inline
-def dd_fnma(q: float, bh: float, bl: float, ch: float, cl: float) -> Pair:
-    """c - q b for a float64 q."""
-    p = q * bh
-    e = fma(q, bh, -p)
-    t = fma(q, bl, e)
-    s = p + t
-    return dd_add(ch, cl, -s, -(t - (s - p)))
+    """The float64 quotient, then one from its remainder, whose high part fma gives without error (as DWDivDW2)."""
+    q = ah / bh
+    rest = fma(-q, bh, ah) + fma(-q, bl, al)
+    return settle(q, rest / bh, q)
 
 
 @inline

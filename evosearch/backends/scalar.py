@@ -19,8 +19,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def inline(function: Function) -> Function:
-    """Compile a scalar helper with the one error model of all kernels; LLVM inlines it into its callers."""
-    compiled: Function = njit(error_model="numpy")(function)
+    """Compile a scalar helper with the one error model of all kernels, always inlined: a call would stop vectorisation."""
+    compiled: Function = njit(error_model="numpy", forceinline=True)(function)
     return compiled
 
 

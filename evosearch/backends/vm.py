@@ -34,19 +34,21 @@ _DECORATOR = '@njit(cache=True, error_model="numpy")'
 def vm_source(ops: OpSet) -> str:
     """Source of a module with `forward`, `backward` and `forward_dd` for the ops of a set."""
     functions = (
-        _function("forward(code, n, regs, points)", False, ["regs"], [_forward_loop(op) for op in ops]),
-        _function("backward(code, n, regs, adj, points)", True, ["regs", "adj"], [_backward_loop(op) for op in ops]),
-        _function("forward_dd(code, n, hi, lo, points)", False, ["hi", "lo"], [_dd_loop(op) for op in ops]),
+        _function("forward(code, n, regs, points)", "range(n)", [_forward_loop(op) for op in ops]),
+        _function("backward(code, n, regs, adj, points)", "range(n - 1, -1, -1)", [_backward_loop(op) for op in ops]),
+        _function("forward_dd(code, n, hi, lo, points)", "range(n)", [_dd_loop(op) for op in ops]),
     )
     return "\n\n".join([numba_header(core_ops(ops.ops)), *functions])
 
 
-def _function(head: str, reverse: bool, files: list[str], loops: list[list[str]]) -> str:
-    """One kernel: rows of the register files by name (ra_regs, ...), then an if/elif chain on the op's code."""
-    order = "range(n - 1, -1, -1)" if reverse else "range(n)"
-    rows = [f"{name}_{file} = {file}[code[i, {k}]]" for file in files for k, name in enumerate(ARGUMENTS, start=1)]
-    rows += [f"r_{file} = {file}[{TEMP_BASE} + i]" for file in files]
-    text = f"{_DECORATOR}\ndef {head}:\n    for i in {order}:\n" + indent(["op = code[i, 0]", *rows], 2)
+def _function(head: str, order: str, loops: list[list[str]]) -> str:
+    """One kernel: an if/elif chain on the op's code.
+
+    Registers are read as regs[ra, j] and not through a row, since Numba would count references to each row.
+    """
+    numbers = [f"r{name} = code[i, {k}]" for k, name in enumerate(ARGUMENTS, start=1)]
+    text = f"{_DECORATOR}\ndef {head}:\n    for i in {order}:\n"
+    text += indent(["op = code[i, 0]", *numbers, f"rr = {TEMP_BASE} + i"], 2)
     for number, loop in enumerate(loops):
         text += indent([f"{'elif' if number else 'if'} op == {number}:"], 2)
         text += indent(["for j in range(points):"], 3) + indent(loop, 4) if loop else indent(["pass"], 3)
@@ -63,17 +65,17 @@ def _core(op: Op) -> Program:
 
 
 def _loads(op: Op, file: str, suffix: str = "") -> list[str]:
-    return [f"{name}{suffix} = {name}_{file}[j]" for name in ARGUMENTS[: op.arity]]
+    return [f"{name}{suffix} = {file}[r{name}, j]" for name in ARGUMENTS[: op.arity]]
 
 
 def _forward_loop(op: Op) -> list[str]:
     lines, (result,) = statements(_core(op), NUMBA, ARGUMENTS[: op.arity])
-    return [*_loads(op, "regs"), *lines, f"r_regs[j] = {result}"]
+    return [*_loads(op, "regs"), *lines, f"regs[rr, j] = {result}"]
 
 
 def _dd_loop(op: Op) -> list[str]:
     lines, (result,) = dd_statements(_core(op), ARGUMENTS[: op.arity])
-    return [*_loads(op, "hi", "h"), *_loads(op, "lo", "l"), *lines, f"r_hi[j], r_lo[j] = {result}"]
+    return [*_loads(op, "hi", "h"), *_loads(op, "lo", "l"), *lines, f"hi[rr, j], lo[rr, j] = {result}"]
 
 
 def _backward_loop(op: Op) -> list[str]:
@@ -82,10 +84,10 @@ def _backward_loop(op: Op) -> list[str]:
         lines, shares = adjoint_statements(op.composite, names)
     else:
         filled = {name: name for name in (*names, "r", "g")}
-        lines = ["r = r_regs[j]"]
+        lines = ["r = regs[rr, j]"]
         shares = [fill(template, filled) if template else "" for template in op.adjoint]
-    updates = [f"{name}_adj[j] += {share}" for name, share in zip(names, shares, strict=True) if share]
-    return [*_loads(op, "regs"), "g = r_adj[j]", *lines, *updates] if updates else []
+    updates = [f"adj[r{name}, j] += {share}" for name, share in zip(names, shares, strict=True) if share]
+    return [*_loads(op, "regs"), "g = adj[rr, j]", *lines, *updates] if updates else []
 
 
 def load(ops: OpSet) -> ModuleType:
