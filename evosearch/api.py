@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evosearch import __version__
-from evosearch.errors import ConfigError, StoreError
+from evosearch.errors import ConfigError, StoreError, WorkerError
 from evosearch.evaluation.pool import Pool
 from evosearch.language.op import OpSet
 from evosearch.record import Classical, Run, compute_classical, read_classical
@@ -211,6 +211,11 @@ def _drive(prepared: _Prepared, store: Store, progress: Progress, workers: int |
             store.write_meta({"warm_seconds": pool.warm_seconds, "workers": count})
             budget, goal = Budget.parse(config.search.budget), config.search.goal()
             run_loop(search, pool, store, budget, goal, progress, interrupt=interrupt, observe=observer.progress)
+    except WorkerError as error:
+        log = store.folder / LOG
+        with log.open("a", encoding="utf-8") as file:
+            file.writelines(f"{note}\n" for note in getattr(error, "__notes__", ()))
+        raise WorkerError(f"{error}; what was found is kept in {store.folder}, the traceback is in {log}") from None
     except KeyboardInterrupt:
         store.write_meta({"status": Status.INTERRUPTED})
     finally:

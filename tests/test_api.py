@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from toy_runs import workplace  # noqa: F401 - a fixture
+from toy_search import ToySearch
 
 import evosearch
 from evosearch.errors import ConfigError, StoreError
@@ -45,6 +46,14 @@ def test_an_observer_that_raises_leaves_a_run_that_goes_on() -> None:
     assert broken.status == "interrupted"
     resumed = evosearch.resume("exp2-1", workers=0)
     assert dump(resumed.folder) == dump(evosearch.run("exp2", budget=60, workers=0).folder)
+
+
+def test_ctrl_c_while_the_workers_are_prepared_leaves_a_run_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ToySearch, "warm", ("toy_search:ctrl_c", {}))
+    run = evosearch.run("exp2", budget=20, workers=0)
+    assert run.status == "interrupted" and run.evaluations == 0 and run.front() == ()
+    monkeypatch.setattr(ToySearch, "warm", None)
+    assert evosearch.resume(run.folder, workers=0).status == "budget"
 
 
 def test_the_front_and_the_choice_of_a_program() -> None:

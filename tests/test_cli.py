@@ -12,9 +12,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from toy_runs import workplace  # noqa: F401 - a fixture
+from toy_search import ToySearch
 
 from evosearch.cli import main
 
@@ -244,6 +246,23 @@ def test_an_ambiguous_prefix_names_the_candidates(capsys: Captured) -> None:
     run_quietly()
     assert main(["show", "exp2-"]) == 2
     assert "'exp2-' may be any of exp2-1, exp2-2; give more of the name" in capsys.readouterr().err
+
+
+def test_a_failed_job_is_one_line_and_its_traceback_is_kept(
+    workplace: Path,  # noqa: F811
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    algorithms = SimpleNamespace(make_search=lambda _config, _task, ops: ToySearch(ops, function="toy_search:fail"))
+    monkeypatch.setitem(sys.modules, "evosearch.search.algorithms", algorithms)  # type: ignore[arg-type]
+    assert main([*RUN, "--quiet"]) == 2
+    error = capsys.readouterr().err
+    assert (
+        "ValueError: no slice for" in error
+        and "the traceback is in runs/exp2-1/workers.log" in error
+        and error.count("\n") == 1
+    )
+    assert "Traceback" in (workplace / "runs/exp2-1/workers.log").read_text()
 
 
 @pytest.mark.parametrize("command", ["run", "list", "show", "inspect", "export", "resume"])

@@ -29,6 +29,11 @@ def fail(seed: int, island: int) -> None:
     raise ValueError(f"no slice for {seed} and {island}")
 
 
+def ctrl_c(progress: object) -> None:  # noqa: ARG001
+    """A warm function in which the user presses Ctrl-C."""
+    raise KeyboardInterrupt
+
+
 class ToySearch:
     """Ends after `slices` jobs; a program of cost k is a chain of k additions."""
 

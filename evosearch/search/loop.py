@@ -26,7 +26,7 @@ from evosearch.search.protocol import Job, Search, Told
 from evosearch.search.store import Store
 
 COMMIT_SECONDS = 0.3  # a crash loses at most about so much
-COMMIT_SHARE = 10  # a commit waits so many times as long as the last one took: a large state does not eat the run
+COMMIT_SHARE = 50  # a commit waits so many times as long as the last one took: a large state costs 2% at most
 POLL_SECONDS = 0.2  # how often a waiting loop looks for Ctrl-C
 GRACE_SECONDS = 5.0
 
@@ -125,7 +125,7 @@ def run_loop(
         clock: seconds; for tests.
 
     Raises:
-        WorkerError: where a job failed; the store holds everything told before it.
+        WorkerError: where a job failed, with its traceback as a note; the store holds everything told before it.
         Exception: from the search itself, as it is; the store then stands as of its last commit.
     """
     recorder = _Recorder(search, store, progress, clock)
@@ -165,7 +165,9 @@ def _step(
     job = open_jobs.popleft()
     if result.error is not None:
         reason = result.error.strip().splitlines()[-1]
-        raise WorkerError(f"job {job.number} ({job.function}) failed: {reason}")
+        failure = WorkerError(f"job {job.number} ({job.function}) failed: {reason}")
+        failure.add_note(result.error)
+        raise failure
     with recorder.timed("search"):
         told = search.tell(job, result.value)
     recorder.take(job, told, result)
