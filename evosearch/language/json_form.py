@@ -39,7 +39,7 @@ def from_json(data: Any, ops: OpSet) -> Program:
         raise ProgramError(f"not a program in JSON of schema {SCHEMA}; it was written by another version of evosearch")
 
     def operands(items: list[Any]) -> tuple[Operand, ...]:
-        return tuple(item if isinstance(item, int) else Const.parse(item) for item in items)
+        return tuple(item if type(item) is int else Const.parse(item) for item in items)  # a bool is no number
 
     def variables(items: list[list[str]]) -> tuple[Variable, ...]:
         return tuple(Variable(name, Type(type_)) for name, type_ in items)

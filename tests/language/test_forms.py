@@ -147,7 +147,7 @@ DAMAGE: list[dict[str, object]] = [
     {"schema_version": 2},
     {"instructions": [["ad", 0, 0]]},
     {"instructions": [["add", 0, 7]]},
-    {"instructions": [["add", True, 0]]},
+    {"instructions": [["add", False, 0]]},
     {"instructions": [["add", 0.5, 0]]},
     {"instructions": 5},
     {"inputs": [["x", "reel"]]},
