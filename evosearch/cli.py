@@ -104,7 +104,9 @@ def run(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Search: start a new run of a run file that ships (`evosearch list`) or of your own.
+    """Start a search, by a run file that ships or your own.
+
+    The run files that ship: `evosearch list`. A copy of one is a good start for your own.
 
     \b
     Examples:
@@ -134,7 +136,10 @@ def run(
 @click.argument("run", metavar="RUN")
 @_running
 def resume(run: str, budget: str | None, until: str | None, workers: int | None, as_json: bool, quiet: bool) -> int:
-    """Go on with a run that was stopped, or extend one that is done with a larger budget.
+    """Go on with a run, or extend it by a larger budget.
+
+    RUN is a folder, or a unique prefix of a run's name under ./runs/. A run that was stopped and resumed finds what it
+    would have found without the stop.
 
     \b
     Examples:
@@ -150,7 +155,7 @@ def resume(run: str, budget: str | None, until: str | None, workers: int | None,
 @_cli.command("list")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_(as_json: bool) -> int:
-    """The runs here (./runs/) and the run files that ship.
+    """The runs here, and the run files that ship.
 
     \b
     Example:
@@ -175,9 +180,9 @@ def list_(as_json: bool) -> int:
 @click.option("--record", is_flag=True, help="As JSON with command, seed, machine and classical front: a run record.")
 @click.option("--picture", type=click.Path(path_type=Path), metavar="PNG", help="Draw the front as a picture.")
 def show(run: str, as_json: bool, record: bool, picture: Path | None) -> int:
-    """What a run found: its front beside the best classical programs of the same cost.
+    """What a run found, beside the textbook.
 
-    RUN is a folder, or a unique prefix of a run's name under ./runs/.
+    Each program is the best of its cost or less; beside it stands the best classical program of that cost. RUN is a folder, or a unique prefix of a run's name under ./runs/.
 
     \b
     Examples:
@@ -204,7 +209,9 @@ def show(run: str, as_json: bool, record: bool, picture: Path | None) -> int:
 @click.argument("id", type=int, metavar="ID")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PNG", help="Picture. Default: RUN/program-ID.png.")
 def inspect(run: str, id: int, output: Path | None) -> int:
-    """One program: text, formula, coefficients, errors, lineage, and its error curve as a picture.
+    """One program, and its error curve as a picture.
+
+    Prints the program as text and as a formula, its coefficients in full, its errors and its lineage.
 
     \b
     Example:
@@ -229,7 +236,9 @@ def inspect(run: str, id: int, output: Path | None) -> int:
 @click.option("-o", "--output", default="-", metavar="FILE", help="The file; - for the standard output, the default.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 def export(run: str, id: int | None, cost: float | None, max_error: float | None, to: str, output: str, force: bool) -> int:
-    """Write a program as a file that stands alone; without a choice the one with the front's best error.
+    """Write a program as a file that stands alone.
+
+    Without ID, --cost or --max-error it is the one with the front's best error.
 
     \b
     Examples:

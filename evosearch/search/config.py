@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 from evosearch.errors import ConfigError, EvosearchError, ProgramError, nearest
 from evosearch.evaluation.target import Target
 from evosearch.language.op import OpSet
-from evosearch.language.program import Program
+from evosearch.language.program import Program, function_signature
 from evosearch.language.text import parse
 from evosearch.search.budget import Budget, Goal
 from evosearch.search.loader import load_reference, shipped_folder
@@ -146,7 +146,7 @@ class RunConfig:
         if not self.search.start.strip():
             return None
         try:
-            return parse(self.search.start, ops)
+            return parse(self.search.start, ops, function_signature())
         except ProgramError as error:
             raise ProgramError(f"the start program cannot be used: {error}") from None
 
