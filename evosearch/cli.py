@@ -182,7 +182,8 @@ def list_(as_json: bool) -> int:
 def show(run: str, as_json: bool, record: bool, picture: Path | None) -> int:
     """What a run found, beside the textbook.
 
-    Each program is the best of its cost or less; beside it stands the best classical program of that cost. RUN is a folder, or a unique prefix of a run's name under ./runs/.
+    Each program is the best of its cost or less; beside it stands the best classical program of that cost.
+    RUN is a folder, or a unique prefix of a run's name under ./runs/.
 
     \b
     Examples:
