@@ -22,6 +22,10 @@ class UnsupportedError(TaskError):
     """A function that cannot be enclosed rigorously, with the reason; certificates turn it into null."""
 
 
+class UndefinedError(ZeroDivisionError):
+    """Nothing finite is known of a value. Raised at once: FLINT's nan does not survive a product with the zero series."""
+
+
 @contextmanager
 def precision(bits: int, terms: int = 64) -> Iterator[None]:
     """Set FLINT's precision (bits) and the default length of series, and restore them after."""
@@ -100,10 +104,10 @@ class Ball:
         return Ball(absolute(self.value))
 
     def log(self) -> Ball:
-        return Ball(self.value.log())
+        return Ball(known(self.value.log()))
 
     def exp(self) -> Ball:
-        return Ball(self.value.exp())
+        return Ball(known(self.value.exp()))
 
     def _refuse(self, *_: Any) -> Any:
         raise UnsupportedError("the function compares its argument or converts it to a number")
@@ -134,12 +138,17 @@ def _whole(value: Any) -> int | None:
 
 
 def divide(a: Any, b: Any) -> Any:
-    """a / b; a divisor that may be zero gives the undefined series (FLINT raises there)."""
-    if not isinstance(b, arb_series):
-        return a / b
-    if not lead(b).is_finite() or lead(b).contains(0):
-        return undefined(b.prec)
+    """a / b; UndefinedError where b may be zero."""
+    if isinstance(b, (arb, arb_series)) and lead(b).contains(0):
+        raise UndefinedError
     return a / b
+
+
+def known(value: Any) -> Any:
+    """The value, or UndefinedError where it is not finite."""
+    if not lead(value).is_finite() or (isinstance(value, arb_series) and not value[value.prec - 1].is_finite()):
+        raise UndefinedError
+    return value
 
 
 def lead(value: Any) -> Any:
@@ -160,8 +169,10 @@ def absolute(value: Any) -> Any:
 def without_derivatives(value: Any, first: Any) -> Any:
     """`first` in the shape of `value`: for results that are continuous and not smooth."""
     if not isinstance(value, arb_series):
-        return first
-    return arb_series([first], prec=1) if value.prec == 1 else undefined(value.prec)
+        return known(first)
+    if value.prec > 1:
+        raise UndefinedError
+    return known(arb_series([first], prec=1))
 
 
 def compose(outer: Callable[[Any, int], Sequence[Any]], inner: Any) -> Any:
@@ -209,7 +220,7 @@ def _span(order: int, terms: int) -> range:
 
 def _named(method: str) -> Callable[[BallContext, Any], Ball]:
     def function(_: BallContext, x: Any) -> Ball:
-        return Ball(getattr(_raw(x), method)())
+        return Ball(known(getattr(_raw(x), method)()))
 
     function.__name__ = method
     return function
@@ -307,7 +318,7 @@ class BallContext:
         first = lead(value)
         if first.is_finite() and not first > 0:
             return Ball(without_derivatives(value, first.nonnegative_part().sqrt()))
-        return Ball(value.sqrt())
+        return Ball(known(value.sqrt()))
 
     def rsqrt(self, x: Any) -> Ball:
         return 1 / self.sqrt(x)
@@ -321,7 +332,7 @@ class BallContext:
         first = lead(value)
         if first.is_finite() and not first > 0:
             return Ball(without_derivatives(value, arb(0).union(first.upper().nonnegative_part().root(n))))
-        return Ball(value.root(n)) if isinstance(value, arb) else Ball((value.log() / n).exp())
+        return Ball(known(value.root(n) if isinstance(value, arb) else (value.log() / n).exp()))
 
     def power(self, x: Any, y: Any) -> Ball:
         return self.mpf(x).__pow__(y)

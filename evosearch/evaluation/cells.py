@@ -70,11 +70,19 @@ def float_error(program: Program, region: Region, proof: Proof, form: FloatForma
         highest, failed = work.bounds(lower, upper, owner, max(worst, floor))
         worst = max(worst, highest)
         if failed.sum() > _MOST_OPEN:
-            raise UnsupportedError("rounding errors could not be bounded on much of the interval")
+            return _given_up(program, region, lower[failed], form)
         lower, upper, owner = _cut(lower[failed], upper[failed], owner[failed], points, form)
     if len(lower):
-        raise UnsupportedError(f"rounding errors could not be bounded near x = {float(lower[0]):.17g}")
+        return _given_up(program, region, lower, form)
     return max(worst, *float_errors(program, region, sorted(points), form).values(), 0.0) if points else worst
+
+
+def _given_up(program: Program, region: Region, lower: Array, form: FloatFormat) -> float:
+    """inf where the program gives an infinity or a NaN in one of the cells; else there is no bound, and no proof of none."""
+    points = [float(form.dtype(x)) for x in lower[:: max(1, len(lower) // 50)]]
+    if math.inf in float_errors(program, region, points, form).values():
+        return math.inf
+    raise UnsupportedError(f"rounding errors could not be bounded near x = {float(lower[0]):.6g}")
 
 
 class _Work:

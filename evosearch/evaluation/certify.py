@@ -90,7 +90,8 @@ def _float_error(rounded: Program, target: Target, proof: Proof, form: FloatForm
     if error < math.inf:
         return error, None
     check = ieee_check(rounded, target, form)
-    return error, f"the {form.name} program has no finite error at x = {check.at}"
+    where = "in the interval" if check.finite else f"at x = {check.at}"
+    return error, f"the {form.name} program has an infinity or a NaN {where}"
 
 
 def ieee_check(program: Program, target: Target, form: FloatFormat = FLOAT64) -> IeeeCheck:

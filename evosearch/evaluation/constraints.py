@@ -28,7 +28,7 @@ def is_monotone(program: Program, target: Target) -> bool | None:
         line, space = steps(program), region(target)
     except UnsupportedError:
         return None
-    signs = set()
+    signs: set[int] = set()
     with precision(_BITS):
         function = _without_singularities(line)
         middle = (space.lower + space.upper) / 2

@@ -14,14 +14,14 @@ from typing import Any
 
 from flint import arb, arb_series, fmpq
 
-from evosearch.evaluation.balls import UnsupportedError, absolute, divide, lead, undefined, without_derivatives
+from evosearch.evaluation.balls import UnsupportedError, absolute, divide, known, lead, undefined, without_derivatives
 from evosearch.language.infer import expand, without_dead_code
 from evosearch.language.op import Op
 from evosearch.language.program import Const, Operand, Program
 
 
 def _sqrt(a: Any) -> Any:
-    return a.sqrt()
+    return known(a.sqrt())
 
 
 def _min(a: Any, b: Any) -> Any:
@@ -44,8 +44,6 @@ def _integer(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def meaning(a: Any) -> Any:
         first = lead(a)
-        if not first.is_finite():
-            return without_derivatives(a, arb.nan())
         low, high = method(first.lower()), method(first.upper())
         if low.overlaps(high) and low.is_exact() and high.is_exact():
             return low
@@ -152,7 +150,7 @@ class Steps:
         """The result for a series of balls, in its length; nan coefficients where it is not defined."""
         try:
             result = self.run(x, arb)
-        except (ValueError, ZeroDivisionError):
+        except (ValueError, ZeroDivisionError):  # FLINT's own errors among them
             return undefined(x.prec)
         return result if isinstance(result, arb_series) else arb_series([result], prec=x.prec)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flint import acb, arb, arb_poly, arb_series, fmpq, fmpq_poly
 
-from evosearch.evaluation.balls import UnsupportedError, divide
+from evosearch.evaluation.balls import UndefinedError, UnsupportedError, divide, undefined
 from evosearch.evaluation.meaning import Steps
 
 DEGREE_LIMIT = 48
@@ -89,7 +89,10 @@ def series(whole: Quotient, x: Any) -> Any:
     for poly in (whole.p, whole.q):
         shifted = arb_poly(poly)(line)
         parts.append(arb_series([shifted[k] for k in range(x.prec)], prec=x.prec))
-    return divide(*parts)
+    try:
+        return divide(*parts)
+    except UndefinedError:
+        return undefined(x.prec)
 
 
 def pole(whole: Quotient, lower: Any, upper: Any) -> bool:
