@@ -18,7 +18,7 @@ from evosearch.language.op import ARGUMENTS, Op
 from evosearch.language.program import Const, Operand, Program
 
 _PLACEHOLDER = re.compile(r"\b[abcrg]\b")
-_HELPERS = ("scalar.py", "dd.py")
+_HELPERS = ("scalar.py", "dd.py", "simd.py")
 
 
 @dataclass(frozen=True)

@@ -17,40 +17,53 @@ from typing import Any, TypeVar
 
 from evosearch.backends.cache import load_kernel_module
 from evosearch.backends.emit import fill
+from evosearch.backends.encode import CONST_BASE, INPUT_BASE, TEMP_BASE
 from evosearch.backends.vm import vm_source
-from evosearch.language.op import ARGUMENTS, Op, OpSet
+from evosearch.language.op import Op, OpSet
 
 F = TypeVar("F", bound=Callable[..., Any])
+_DECORATOR = '@njit(cache=True, error_model="numpy")'
+
 
 def kernel(function: F) -> F:
     """Mark a function of a kernel module; `assemble` compiles it."""
     return function
 
+
 @functools.cache
 def _assemble(source: str, name: str) -> ModuleType:
     return load_kernel_module(source, name)
 
+
 def assemble(ops: OpSet, modules: tuple[str, ...], name: str) -> ModuleType:
     """One compiled module of an op set's interpreter, its tables and the named kernel modules, in this order."""
-    parts = [vm_source(ops), "from typing import NamedTuple", _tables(ops), *(_body(module) for module in modules)]
+    parts = [vm_source(ops), "from evosearch.backends.simd import LANES, dot, out_of_line", _tables(ops), *(_body(module) for module in modules)]
     return _assemble("from __future__ import annotations\n\n" + "\n\n".join(parts) + "\n", name)
 
+
 def _body(module: str) -> str:
-    """A module's source without docstring, imports and type aliases, `kernel` replaced by `njit`."""
+    """A module's constants and kernels as source, with `kernel` replaced by `njit`; the rest stays where it is."""
     source = inspect.getsource(import_module(module))
     lines = source.splitlines()
-    for node in reversed(ast.parse(source).body):
-        text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        guard = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        if text or guard or isinstance(node, (ast.Import, ast.ImportFrom)):
-            del lines[node.lineno - 1 : node.end_lineno]
-    return "\n".join('@njit(cache=True, error_model="numpy")' if line == "@kernel" else line for line in lines)
+    parts = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and any(isinstance(d, ast.Name) and d.id == "kernel" for d in node.decorator_list):
+            first = node.body[1] if ast.get_docstring(node) else node.body[0]
+            head, body = lines[node.lineno - 1 : first.lineno - 1], lines[first.lineno - 1 : node.end_lineno]
+            parts.append("\n".join(["\n", _DECORATOR, *head, "    out_of_line()", *body]))
+        elif isinstance(node, ast.Assign) and not isinstance(node.value, ast.Subscript):  # a type alias stays
+            parts.append("\n".join(lines[node.lineno - 1 : node.end_lineno]))
+    return "\n".join(parts)
+
 
 def _tables(ops: OpSet) -> str:
     """What variation knows of the ops, as constants and two small kernels: from the rows of the op table alone."""
     rows = list(ops)
     names = [op.name for op in rows]
     constants = {
+        "INPUT_BASE": INPUT_BASE,
+        "CONST_BASE": CONST_BASE,
+        "TEMP_BASE": TEMP_BASE,
         "N_OPS": len(rows),
         "ADD": names.index("add") if "add" in names else -1,
         "SUB": names.index("sub") if "sub" in names else -1,
@@ -68,22 +81,26 @@ def _tables(ops: OpSet) -> str:
     text += f"NEUTRAL = np.array({neutral}, np.float64)\n\n\n".replace("nan", "np.nan")
     return text + _inverse(rows)
 
+
 def _number(value: float | None) -> float:
     return float("nan") if value is None else value
+
 
 def _family(op: Op) -> int:
     """1 additive, 2 multiplicative, 0 neither: two constants in a chain of one family fold into one."""
     known = {value for value in op.neutral if value is not None}
     return {frozenset({0.0}): 1, frozenset({1.0}): 2}.get(frozenset(known), 0)
 
+
 def _inverse(rows: list[Op]) -> str:
     """`inverse(op, k, r, other)`: argument k of a binary op from its result and its other argument; k = 2: both are equal."""
-    lines = ['@njit(cache=True, error_model="numpy")', "def inverse(op, k, r, other):"]
+    lines = [_DECORATOR, "def inverse(op, k, r, other):"]
     for code, op in enumerate(rows):
         for k, template in enumerate(op.inverse):
             if template is not None:
                 names = {"r": "r", "g": "g", "a": "other", "b": "other", "c": "other"}
                 lines += [f"    if op == {code} and k == {k}:", f"        return {fill(template, names)}"]
     return "\n".join([*lines, "    return np.nan"])
+
 
 __all__ = ["ARGUMENTS", "assemble", "kernel"]

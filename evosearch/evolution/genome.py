@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-MAX_INSTRUCTIONS = 20
-MAX_CONSTANTS = 24
+MAX_INSTRUCTIONS = 16
+MAX_CONSTANTS = 16
 CONSTANT = -1
 INPUT = 0
 FIRST = 1
@@ -54,7 +54,7 @@ def settle(g: Ints, c: Floats, n: int, uses: Ints) -> int:
         if constants == ARITY[op]:
             return INVALID
         if ARITY[op] > 1:
-            if (op == SUB or op == DIV) and g[m, 1] == g[m, 2]:
+            if op in (SUB, DIV) and g[m, 1] == g[m, 2]:
                 return INVALID
             _one_way(g, c, m)
         uses[i] = m
@@ -134,8 +134,8 @@ def structure_hash(g: Ints, n: int, digests: NDArray[np.uint64]) -> np.uint64:
 
 
 @kernel
-def to_code(g: Ints, c: Floats, n: int, code: NDArray[np.int16], constants: Floats) -> int:
-    """Write the interpreter's code and the vector of constants; return how many there are, or INVALID if too many."""
+def to_code(g: Ints, c: Floats, n: int, code: NDArray[np.int16], m: Floats) -> int:
+    """Write the interpreter's code and row C of a bench's matrix; return how many constants there are, or INVALID."""
     p = 0
     for i in range(n):
         code[i, 0] = g[i, 0]
@@ -145,7 +145,7 @@ def to_code(g: Ints, c: Floats, n: int, code: NDArray[np.int16], constants: Floa
                 if p >= MAX_CONSTANTS:
                     return INVALID
                 code[i, k + 1] = CONST_BASE + p
-                constants[p] = c[i, k]
+                m[C, p] = c[i, k]
                 p += 1
             elif operand >= FIRST:
                 code[i, k + 1] = TEMP_BASE + operand - FIRST
@@ -155,11 +155,11 @@ def to_code(g: Ints, c: Floats, n: int, code: NDArray[np.int16], constants: Floa
 
 
 @kernel
-def take_constants(g: Ints, c: Floats, n: int, constants: Floats) -> None:
-    """Write a vector of constants back to their operands."""
+def take_constants(g: Ints, c: Floats, n: int, m: Floats) -> None:
+    """Write row C of a bench's matrix back to the operands."""
     p = 0
     for i in range(n):
         for k in range(ARITY[g[i, 0]]):
             if g[i, k + 1] == CONSTANT:
-                c[i, k] = constants[p]
+                c[i, k] = m[C, p]
                 p += 1
