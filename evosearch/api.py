@@ -140,7 +140,7 @@ def _prepare(config: RunConfig) -> _Prepared:
     config.load_start(ops)
     from evosearch.search.algorithms import make_search
 
-    return _Prepared(config, ops, task, make_search(config, task, ops))
+    return _Prepared(config, ops, task, make_search(config, task, ops, "evosearch.winners.confirm:confirm"))
 
 
 def _first_meta(

@@ -37,7 +37,12 @@ def _assemble(source: str, name: str) -> ModuleType:
 
 def assemble(ops: OpSet, modules: tuple[str, ...], name: str) -> ModuleType:
     """One compiled module of an op set's interpreter, its tables and the named kernel modules, in this order."""
-    parts = [vm_source(ops), "from evosearch.backends.simd import LANES, dot, out_of_line", _tables(ops), *(_body(module) for module in modules)]
+    parts = [
+        vm_source(ops),
+        "from evosearch.backends.simd import LANES, dot, out_of_line",
+        _tables(ops),
+        *(_body(module) for module in modules),
+    ]
     return _assemble("from __future__ import annotations\n\n" + "\n\n".join(parts) + "\n", name)
 
 

@@ -33,7 +33,9 @@ ASKED = 3 * REGISTERS + 6
 """First of three rows over the points that belong to the caller."""
 JACOBIAN = 3 * REGISTERS + 9
 """First column of the Jacobian, a row each; orthonormal once factored."""
-COORDINATES, SCALE, SMALL_RIGHT, STEP, C, C_LO, TRIAL, TRIAL_LO, BEST, BEST_LO = (JACOBIAN + MAX_CONSTANTS + k for k in range(10))
+COORDINATES, SCALE, SMALL_RIGHT, STEP, C, C_LO, TRIAL, TRIAL_LO, BEST, BEST_LO = (
+    JACOBIAN + MAX_CONSTANTS + k for k in range(10)
+)
 """Rows over the constants: of the right-hand side, column norms, ..., the constants as pairs, a trial, the best so far."""
 R, SMALL, SMALL_R = (JACOBIAN + (k + 1) * MAX_CONSTANTS + 10 for k in range(3))
 """First rows of the triangular factor, of the columns of the small damped problem, and of its factor."""

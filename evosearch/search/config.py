@@ -45,6 +45,17 @@ class SearchConfig:
         seed: of every random draw of the run.
         budget: evaluations ("20M") or time ("120s"); see `Budget`.
         until: goal that stops the run early, such as "cost<=8, error<1e-9"; "" for none.
+        max_cost: of the programs searched.
+        elites: programs that do not age, for each cost and number of constants of an island.
+        members: size of the population whose oldest dies, for each cost of an island.
+        tournament: how many members compete to be a parent.
+        elitism: share of parents that are elites.
+        continuation: share of children that carry their fitted constants along a structural step, for each of two operators.
+        copying: share of children that copy from another program.
+        fuel: work of a slice, instructions x points.
+        migration: slices of an island between two arrivals of its neighbour's best.
+        patience: slices without an improvement after which an island starts anew.
+        isolation: slices for which a new island takes no migrants.
         start: text of the program that the search starts from; "" for the identity.
     """
 
@@ -53,6 +64,17 @@ class SearchConfig:
     seed: int = 1
     budget: str | int = "60s"
     until: str = ""
+    max_cost: float = 12.0
+    elites: int = 8
+    members: int = 100
+    tournament: int = 8
+    elitism: float = 0.5
+    continuation: float = 0.05
+    copying: float = 0.05
+    fuel: float = 1e8
+    migration: int = 8
+    patience: int = 60
+    isolation: int = 40
     start: str = ""
 
     def __post_init__(self) -> None:
@@ -62,6 +84,12 @@ class SearchConfig:
             raise ConfigError(f"search.islands must be at least 1, got {self.islands}")
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"search.seed must be a whole number from 0 to 2^63 - 1, got {self.seed}")
+        for name in ("elites", "members", "tournament", "migration", "patience", "max_cost", "fuel"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"search.{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("elitism", "continuation", "copying"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f"search.{name} is a share, from 0 to 1, got {getattr(self, name)}")
         Budget.parse(self.budget)
         self.goal()
 

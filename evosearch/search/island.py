@@ -14,7 +14,20 @@ from numpy.typing import NDArray
 
 from evosearch.backends.kernels import kernel
 from evosearch.evolution.continuation import absorb, absorbable, lift
-from evosearch.evolution.fit import C_LO, DEEP, FULL, POINTS, QUICK, Bench, C, largest, levenberg_marquardt, loss, loss_dd, refine
+from evosearch.evolution.fit import (
+    C_LO,
+    DEEP,
+    FULL,
+    POINTS,
+    QUICK,
+    Bench,
+    C,
+    largest,
+    levenberg_marquardt,
+    loss,
+    loss_dd,
+    refine,
+)
 from evosearch.evolution.genome import (
     CONSTANT,
     INVALID,
@@ -22,7 +35,6 @@ from evosearch.evolution.genome import (
     MAX_INSTRUCTIONS,
     settle,
     structure_hash,
-    take_constants,
     to_code,
 )
 from evosearch.evolution.mutate import ABSORB, COPY, LIFT, copy_cone, mutate
@@ -454,3 +466,30 @@ def evolve(s: Island, b: Bench, probe: Bench, t: Child, rules: Rules) -> None:
         if niche >= 0:
             reduce_best(s, b, probe, t, rules, niche)
     s.counters[WORK] = b.work[0] + probe.work[0]
+
+
+@kernel
+def immigrate(s: Island, other: Island, b: Bench, t: Child, rules: Rules) -> None:
+    """Take over the best elite of each of another island's niches, where it would be one here."""
+    for level in range(1, len(s.sizes)):
+        for p in range(NICHES):
+            if other.sizes[level, ELITES_OF + p] == 0:
+                continue
+            place = p * rules.elites
+            error = other.values[level, place, ERROR]
+            if not error < hurdle_of(s, level, p, rules.elites):
+                continue
+            n = read_genome(other, level, place, t.g, t.c)
+            for k in range(COLUMNS):
+                t.notes[k] = other.notes[level, place, k]
+            for k in range(MAX_CONSTANTS):
+                b.m[C, k] = other.values[level, place, k]
+                b.m[C_LO, k] = other.values[level, place, MAX_CONSTANTS + k]
+            remember(s, b, t, n, p, level, rules.elites, error)
+
+
+@kernel
+def polish(b: Bench, code: NDArray[np.int16], n: int, p: int, steps: int) -> float:
+    """Refine the constants in rows C and C_LO, then make their error equi-ripple; return the largest weighted residual."""
+    refine(b, code, n, p)
+    return lawson(b, code, n, p, steps)

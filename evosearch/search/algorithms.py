@@ -1,0 +1,98 @@
+"""From a run's configuration to its search: what the algorithms have in common, and which is which."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import gcd, lcm
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from evosearch.errors import ConfigError
+from evosearch.evaluation.target import Target
+from evosearch.evolution.genome import MAX_INSTRUCTIONS
+from evosearch.language.op import OpSet
+from evosearch.language.program import Program
+from evosearch.search.config import RunConfig, SearchConfig
+from evosearch.search.pareto import Confirm, ParetoSearch
+from evosearch.search.protocol import Search
+from evosearch.search.work import Problem
+
+FIT_POINTS, PROBE_POINTS, DENSE_POINTS = 32, 128, 256
+MOST_LEVELS = 64
+
+
+class FunctionTask(Protocol):
+    """A task whose programs approximate a real function of one variable."""
+
+    def target(self) -> Target:
+        """The function, the interval and the measure."""
+
+    def operations(self, ops: OpSet) -> OpSet:
+        """The ops that a core program may use."""
+
+    def points(self, n: int, nodes: Literal["extrema", "roots"] = "extrema") -> Any:
+        """The core's target at n nodes: x, hi, lo, weight."""
+
+    def wrapper_cost(self, ops: OpSet) -> float:
+        """What the wrapper of a factored target costs."""
+
+    def wrap(self, core: Program, ops: OpSet) -> Program:
+        """The whole program from the core."""
+
+
+def make_search(config: RunConfig, task: FunctionTask, ops: OpSet, confirm: str) -> Search:
+    """The search that a run file asks for.
+
+    Args:
+        confirm: "module:name" of the function that turns a candidate into an entrant, in a worker; called with `problem`,
+            `program`, `task` and `ops`.
+
+    Raises:
+        ConfigError: where the settings do not go together.
+    """
+    problem = make_problem(config.search, task, ops)
+    settings = config.search
+    how = Confirm(confirm, {"task": task, "ops": ops})
+    rules: dict[str, Any] = {
+        "fuel": settings.fuel,
+        "limit": MAX_INSTRUCTIONS - 1,
+        "elites": settings.elites,
+        "tournament": settings.tournament,
+        "elitism": settings.elitism,
+        "continuation": settings.continuation,
+        "copying": settings.copying,
+        "scratch": 0.0,
+    }
+    members = settings.members
+    match settings.algorithm:
+        case "random":
+            rules |= {"scratch": 1.0, "continuation": 0.0, "copying": 0.0}
+        case "hillclimb":
+            rules |= {"elites": 1, "elitism": 1.0, "continuation": 0.0, "copying": 0.0}
+            members = 1
+    return ParetoSearch(settings, problem, rules, members, how)
+
+
+def make_problem(settings: SearchConfig, task: FunctionTask, ops: OpSet) -> Problem:
+    """The core's target at the points of a search, and costs as whole levels."""
+    allowed = task.operations(ops)
+    room = settings.max_cost - task.wrapper_cost(ops)
+    costs = [Fraction(allowed.cost(op)).limit_denominator(1000) for op in allowed]
+    if min(costs) <= 0:
+        cheap = next(op.name for op, cost in zip(allowed, costs, strict=True) if cost <= 0)
+        raise ConfigError(f"the cost of '{cheap}' must be above 0")
+    denominator = lcm(*(cost.denominator for cost in costs))
+    unit = Fraction(gcd(*(int(cost * denominator) for cost in costs)), denominator)
+    levels = int(Fraction(room).limit_denominator(1000) / unit) + 1
+    if levels < 2:
+        raise ConfigError(f"search.max_cost = {settings.max_cost:g} leaves no room for an op; raise it")
+    if levels > MOST_LEVELS:
+        raise ConfigError(
+            f"costs of {', '.join(f'{op.name} {allowed.cost(op):g}' for op in allowed)} up to {settings.max_cost:g} make "
+            f"{levels} levels of cost, more than {MOST_LEVELS}; round the costs or lower search.max_cost"
+        )
+    points = (task.points(FIT_POINTS, "roots"), task.points(PROBE_POINTS), task.points(DENSE_POINTS))
+    fit, probe, dense = (np.array([p.x, p.hi, p.lo, p.weight]) for p in points)
+    in_levels = np.array([int(cost / unit) for cost in costs], np.int64)
+    return Problem(allowed, fit, probe, dense, in_levels, float(unit), levels)
