@@ -110,7 +110,10 @@ def _has_chain(g: Ints, n: int, uses: Ints) -> bool:
 
 @kernel
 def structure_hash(g: Ints, n: int, digests: NDArray[np.uint64]) -> np.uint64:
-    """Hash of a settled genome without the values of its constants: equal for equal expression graphs."""
+    """Hash of a settled genome without the values of its constants: equal for equal expression graphs.
+
+    The number of rows counts, since a row that is read twice has one constant where two equal rows have two.
+    """
     for i in range(n):
         z = np.uint64(g[i, 0] + 1) * np.uint64(0xD6E8FEB86659FD93)
         first, second = np.uint64(0), np.uint64(0)
@@ -130,7 +133,7 @@ def structure_hash(g: Ints, n: int, digests: NDArray[np.uint64]) -> np.uint64:
         z = (z ^ first ^ (z >> np.uint64(32))) * np.uint64(0xE7037ED1A0B428DB)
         z = (z ^ second ^ (z >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
         digests[i] = z ^ (z >> np.uint64(32))
-    return digests[n - 1]
+    return digests[n - 1] ^ (np.uint64(n) * np.uint64(0x9E3779B97F4A7C15))
 
 
 @kernel
