@@ -19,6 +19,7 @@ from toy_runs import workplace  # noqa: F401 - a fixture
 from toy_search import ToySearch
 
 from evosearch.cli import main
+from evosearch.language.op import OpSet
 
 pytestmark = pytest.mark.usefixtures("workplace")
 Captured = pytest.CaptureFixture[str]
@@ -253,7 +254,10 @@ def test_a_failed_job_is_one_line_and_its_traceback_is_kept(
     capsys: Captured,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    algorithms = SimpleNamespace(make_search=lambda _config, _task, ops: ToySearch(ops, function="toy_search:fail"))
+    def make(_config: object, _task: object, ops: OpSet, _confirm: str) -> ToySearch:
+        return ToySearch(ops, function="toy_search:fail")
+
+    algorithms = SimpleNamespace(make_search=make)
     monkeypatch.setitem(sys.modules, "evosearch.search.algorithms", algorithms)  # type: ignore[arg-type]
     assert main([*RUN, "--quiet"]) == 2
     error = capsys.readouterr().err
@@ -286,7 +290,7 @@ def slow(**payload):
     time.sleep(0.02)
     return toy_search.work(**payload)
 toy_search.slow = slow
-def make(config, task, ops):
+def make(config, task, ops, confirm):
     return toy_search.ToySearch(ops, seed=config.search.seed, slices=10**6, function="toy_search:slow")
 sys.modules["evosearch.search.algorithms"] = types.SimpleNamespace(make_search=make)
 from evosearch.cli import main

@@ -99,7 +99,7 @@ def chain(ops: OpSet, cost: int, value: float) -> Program:
     return Program(function_signature(), tuple(Instruction(add, (k, constant)) for k in range(cost)), (cost,))
 
 
-def make_toy(config: RunConfig, _task: object, ops: OpSet) -> ToySearch:
+def make_toy(config: RunConfig, _task: object, ops: OpSet, _confirm: str) -> ToySearch:
     """What stands in for `make_search` in tests of the API and the command line."""
     return ToySearch(ops, seed=config.search.seed)
 
