@@ -108,4 +108,3 @@ def _inverse(rows: list[Op]) -> str:
     return "\n".join([*lines, "    return np.nan"])
 
 
-__all__ = ["ARGUMENTS", "assemble", "kernel"]

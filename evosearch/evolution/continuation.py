@@ -53,7 +53,7 @@ STEPS = 4
 
 @kernel
 def binary_logarithm(x: float) -> float:
-    """log2 of a positive number to about 1e-9, without libm."""
+    """log2 of a positive number to about 1e-15, without libm."""
     whole = 0.0
     while x >= 1.5:
         x *= 0.5
@@ -62,8 +62,10 @@ def binary_logarithm(x: float) -> float:
         x *= 2.0
         whole -= 1.0
     s = (x - 1.0) / (x + 1.0)
-    t = s * s
-    return whole + 2.8853900817779268 * s * (1.0 + t * (1.0 / 3.0 + t * (0.2 + t * (1.0 / 7.0 + t * (1.0 / 9.0 + t / 11.0)))))
+    series = 0.0
+    for k in range(21, 0, -2):
+        series = 1.0 / k + series * s * s
+    return whole + 2.8853900817779268 * s * series
 
 
 @kernel
@@ -115,7 +117,7 @@ def follow(b: Bench, code: Code, n: int, p: int, pinned: int, to: float, relativ
     now = loss(b, code, n, p, C)
     origin = b.m[C, pinned]
     step = 0
-    if predict(b, code, n, p, pinned, to, relative) and loss(b, code, n, p, TRIAL) < 4.0 * now + 1e-26:
+    if predict(b, code, n, p, pinned, to, relative) and loss(b, code, n, p, TRIAL) < 1e4 * now + 1e-20:
         copy_row(b.m, TRIAL, C)
         step = STEPS - 1
     while step < STEPS:
@@ -254,19 +256,51 @@ def lift(rng: Rng, b: Bench, g: Ints, c: Floats, n: int, code: Code, limit: int)
         m[asked, j] = inverse(op, known, m[TARGET, j], m[row, j])
         if not abs(m[asked, j]) < 1e9:
             return INVALID
-    now = 0.0
-    for step in range(1, STEPS + 1):
-        share = step / STEPS
-        for j in range(points):
-            m[TARGET, j] = m[goal, j] + share * (m[asked, j] - m[goal, j])
-        now = levenberg_marquardt(b, code, n, p, b.k[APPROACH], 1e-3, 1e-2)
-        if not now < 1e300:
-            break
+    reached = approach(b, code, n, p, goal, asked)
     copy_row(m, goal, TARGET)
-    if not now < 1e300:
+    if not reached:
         return INVALID
     take_constants(g, c, n, b.m)
     g[n, 0] = op
     g[n, 1 + slot] = output
     g[n, 2 - slot] = other
     return n + 1
+
+
+@kernel
+def approach(b: Bench, code: Code, n: int, p: int, start: int, end: int) -> bool:
+    """Fit along targets that lead from row `start` to row `end`; the target is left at the end. False where that failed."""
+    for step in range(1, STEPS + 1):
+        share = step / STEPS
+        for j in range(b.k[POINTS]):
+            b.m[TARGET, j] = b.m[start, j] + share * (b.m[end, j] - b.m[start, j])
+        if not levenberg_marquardt(b, code, n, p, b.k[APPROACH], 1e-3, 1e-2) < 1e300:
+            return False
+    return True
+
+
+@kernel
+def lower(rng: Rng, b: Bench, g: Ints, c: Floats, n: int, code: Code) -> int:
+    """Delete the last row, after fitting what it reads to the target itself: the inverse of `lift`.
+
+    Returns the new length, or INVALID where the last row reads no other one.
+    """
+    inner = g[n - 1, 1 + below(rng, ARITY[g[n - 1, 0]])]
+    if inner < FIRST or n < 2:
+        return INVALID
+    m = b.m
+    p = to_code(g, c, n, code, m)
+    loss(b, code, n, p, C)
+    n = inner - FIRST + 1
+    p = to_code(g, c, n, code, m)
+    if p <= 0:
+        return INVALID
+    start, goal = ASKED, ASKED + 1
+    copy_row(m, TARGET, goal)
+    copy_row(m, TEMP_BASE + n - 1, start)
+    reached = approach(b, code, n, p, start, goal)
+    copy_row(m, goal, TARGET)
+    if not reached:
+        return INVALID
+    take_constants(g, c, n, b.m)
+    return n

@@ -15,13 +15,13 @@ from evosearch.evolution.genome import CONSTANT, FIRST, INVALID, MAX_INSTRUCTION
 from evosearch.evolution.random import below, fresh_constant, uniform
 
 if TYPE_CHECKING:
-    from evosearch.backends.assembled import ARITY, N_OPS, NEUTRAL
+    from evosearch.backends.assembled import ADD, ARITY, DIV, MUL, N_OPS, NEUTRAL, SUB
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Rng = NDArray[np.uint64]
 
-INSERT, DELETE, REWIRE, CHANGE_OP, COPY, LIFT, ABSORB, REFIT = 1, 2, 3, 4, 5, 6, 7, 8
+INSERT, DELETE, REWIRE, CHANGE_OP, COPY, LIFT, ABSORB, GRAFT, LOWER = 1, 2, 3, 4, 5, 6, 7, 8, 9
 """Names of operators in a lineage: one hexadecimal digit each."""
 
 
@@ -111,6 +111,32 @@ def insert(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
     n += 1
     if at < n - 1:
         redirect(rng, g, value, FIRST + at, at + 1, n)
+    return n
+
+
+@kernel
+def graft(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
+    """Insert a row c w or c / w with c = 0, and a row that adds it to a value: no value changes until c is fitted.
+
+    Two insertions whose first has no reader, and whose second reads it. Returns INVALID where there is no room.
+    """
+    if n == 0 or n + 2 > limit or (MUL < 0 and DIV < 0) or (ADD < 0 and SUB < 0):
+        return INVALID
+    at = 1 + below(rng, n)
+    value = at if at == n or uniform(rng) < 0.5 else below(rng, at + 1)
+    other = value if uniform(rng) < 0.5 else below(rng, at + 1)
+    open_rows(g, c, n, at, 2)
+    divide = MUL < 0 or (DIV >= 0 and uniform(rng) < 0.5)
+    g[at, 0] = DIV if divide else MUL
+    g[at, 1] = CONSTANT
+    g[at, 2] = other
+    c[at, 0] = 0.0
+    g[at + 1, 0] = ADD if SUB < 0 or (ADD >= 0 and uniform(rng) < 0.5) else SUB
+    g[at + 1, 1] = value
+    g[at + 1, 2] = FIRST + at
+    n += 2
+    if at + 2 < n:
+        redirect(rng, g, value, FIRST + at + 1, at + 2, n)
     return n
 
 

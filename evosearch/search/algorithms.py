@@ -92,7 +92,7 @@ def make_problem(settings: SearchConfig, task: FunctionTask, ops: OpSet) -> Prob
             f"costs of {', '.join(f'{op.name} {allowed.cost(op):g}' for op in allowed)} up to {settings.max_cost:g} make "
             f"{levels} levels of cost, more than {MOST_LEVELS}; round the costs or lower search.max_cost"
         )
-    points = (task.points(FIT_POINTS, "roots"), task.points(PROBE_POINTS), task.points(DENSE_POINTS))
+    points = (task.points(FIT_POINTS, "roots"), task.points(PROBE_POINTS), task.points(DENSE_POINTS, "roots"))
     fit, probe, dense = (np.array([p.x, p.hi, p.lo, p.weight]) for p in points)
     in_levels = np.array([int(cost / unit) for cost in costs], np.int64)
     return Problem(allowed, fit, probe, dense, in_levels, float(unit), levels)

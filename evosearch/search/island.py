@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosearch.backends.kernels import kernel
-from evosearch.evolution.continuation import absorb, absorbable, lift
+from evosearch.evolution.continuation import absorb, absorbable, lift, lower
 from evosearch.evolution.fit import (
     C_LO,
     DEEP,
@@ -37,7 +37,7 @@ from evosearch.evolution.genome import (
     structure_hash,
     to_code,
 )
-from evosearch.evolution.mutate import ABSORB, COPY, LIFT, copy_cone, mutate
+from evosearch.evolution.mutate import ABSORB, COPY, GRAFT, LIFT, LOWER, copy_cone, graft, mutate
 from evosearch.evolution.random import bell, below, fresh_constant, power_of_two, uniform
 
 if TYPE_CHECKING:
@@ -243,10 +243,11 @@ def choose(s: Island, rules: Rules, level: int) -> int:
 
 @kernel
 def take_parent(s: Island, t: Child, rules: Rules) -> int:
-    """Read a parent of a cost drawn uniformly to t.g, t.c; return its length, 0 for the identity."""
+    """Read a parent to t.g, t.c; return its length, 0 for the identity. Higher costs are drawn more often: they have more to
+    find."""
     for k in range(COLUMNS):
         t.notes[k] = 0
-    level = below(s.rng, len(s.sizes))
+    level = max(below(s.rng, len(s.sizes)), below(s.rng, len(s.sizes)))
     if level == 0 or s.sizes[level, COUNT] == 0:
         return 0
     place = choose(s, rules, level)
@@ -273,9 +274,15 @@ def vary(s: Island, b: Bench, t: Child, rules: Rules) -> tuple[int, bool]:
             note(t, ABSORB)
             return absorb(b, t.g, t.c, n, t.code, below(s.rng, count)), True
     elif u < 2.0 * rules.continuation and n > 0:
+        if uniform(s.rng) < 0.3:
+            note(t, LOWER)
+            return lower(s.rng, b, t.g, t.c, n, t.code), True
         note(t, LIFT)
         return lift(s.rng, b, t.g, t.c, n, t.code, rules.limit), True
-    elif u < 2.0 * rules.continuation + rules.copying and n > 0:
+    elif u < 4.0 * rules.continuation and n > 0:
+        note(t, GRAFT)
+        return graft(s.rng, t.g, t.c, n, rules.limit), True
+    elif u < 4.0 * rules.continuation + rules.copying and n > 0:
         level = below(s.rng, len(s.sizes))
         if level > 0 and s.sizes[level, COUNT] > 0:
             note(t, COPY)

@@ -43,7 +43,7 @@ from evosearch.search.work import Problem
 
 SLICE = "evosearch.search.work:run_slice"
 WARM = "evosearch.search.work:warm"
-OPERATORS = ("", "insert", "delete", "rewire", "change op", "copy", "lift", "absorb", "refit")
+OPERATORS = ("", "insert", "delete", "rewire", "change op", "copy", "lift", "absorb", "graft", "lower")
 IMPROVEMENT = 0.999
 """A candidate is confirmed when its error is below this share of the archive's at its cost."""
 

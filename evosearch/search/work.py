@@ -41,7 +41,7 @@ KERNELS = (
 NOISE = 1e-7
 """Root mean square error, relative to the target's size, below which constants are refined in double-double: rounding errors of
 1e-16 then already hide the small gains by which Levenberg-Marquardt follows a flat valley."""
-LAWSON_STEPS = 60
+LAWSON_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Problem:
         ops: that programs may use.
         fit: (4, n) x, target (high and low parts) and weight where constants are fitted: Chebyshev roots.
         probe: (4, m) the same where a fitted program is looked at between those points: Chebyshev extrema.
-        dense: (4, k) the same where errors are made equi-ripple.
+        dense: (4, k) the same where errors are made equi-ripple: roots, since a program may divide by x at an end.
         costs: int64 (ops,) cost of each op in levels.
         unit: cost of a level.
         levels: number of cost levels, 0 included.
