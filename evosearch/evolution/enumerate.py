@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosearch.backends.kernels import kernel
-from evosearch.evolution.genome import CONSTANT, FIRST, INVALID, MAX_INSTRUCTIONS, settle
+from evosearch.evolution.genome import CONSTANT, FIRST, MAX_INSTRUCTIONS, settle
 
 if TYPE_CHECKING:
     from evosearch.backends.assembled import ADD, ARITY, COMMUTES, DIV, MUL, N_OPS, SUB
@@ -168,9 +168,7 @@ def could_end(w: Walk, n: int, left: int) -> bool:
 @kernel
 def key_elsewhere(g: Ints, i: int, place: Ints) -> int:
     """Key of row i where earlier rows stand in other places; -1 where one that it reads has no place yet."""
-    op = g[i, 0]
-    moved = (g[i, 1], g[i, 2], g[i, 3])
-    first, second, third = moved
+    op, first, second, third = g[i, 0], g[i, 1], g[i, 2], g[i, 3]
     arity = ARITY[op]
     if first >= FIRST:
         first = place[first - FIRST] + FIRST
