@@ -14,9 +14,9 @@ from evosearch.evolution.fit import C_LO, Bench, C, make_bench
 from evosearch.evolution.genome import CONSTANT, MAX_INSTRUCTIONS
 from evosearch.language.program import Const, Instruction, Operand, Program, function_signature
 from evosearch.language.text import parse
-from evosearch.search.algorithms import make_problem
-from evosearch.search.config import SearchConfig
-from evosearch.search.island import Child, Island, Rules, make_child, make_island
+from evosearch.search.algorithms import make_problem, make_search
+from evosearch.search.config import RunConfig, SearchConfig
+from evosearch.search.island import Child, Island, Rules, from_arrays, make_child
 from evosearch.search.work import Problem, kernels, noise_floor
 from primitives.arithmetic import FIELD
 from tasks.approximation import Approximation
@@ -149,29 +149,36 @@ def task_bench(points: int = 32, nodes: Any = "roots", **task: Any) -> Bench:
 SETTINGS = SearchConfig(islands=3, elites=4, members=20, max_cost=6, fuel=2e6, migration=2, patience=60, isolation=4)
 
 
-def problem_of(function: str = "exp2", max_cost: float = 6) -> Problem:
-    return make_problem(replace(SETTINGS, max_cost=max_cost), Approximation(function), FIELD)
+def problem_of(function: str = "exp2", max_cost: float = 6, **task: Any) -> Problem:
+    """What a search needs of a task."""
+    return make_problem(replace(SETTINGS, max_cost=max_cost), Approximation(function, **task), FIELD)
 
 
 class Slice:
-    """An island and all that a slice of it needs."""
+    """An island and all that a slice of it needs, as the search itself sets it up."""
 
-    def __init__(self, problem: Problem, seed: int = 1, **rules: Any) -> None:
-        self.problem = problem
-        self.bench, self.probe = problem.bench(problem.fit), problem.bench(problem.probe)
-        chosen = {
-            "fuel": 3e6, "limit": MAX_INSTRUCTIONS - 1, "elites": 4, "tournament": 4, "elitism": 0.5, "continuation": 0.05,
-            "copying": 0.05, "scratch": 0.0, "floor": noise_floor(self.bench), "costs": problem.costs,
-        }  # fmt: skip
-        self.rules = Rules(**(chosen | rules))
-        self.island: Island = make_island(seed, problem.levels, self.rules.elites, 20)
+    def __init__(self, function: str = "exp2", seed: int = 1, max_cost: float = 6, **rules: Any) -> None:
+        settings = replace(SETTINGS, seed=seed, max_cost=max_cost)
+        job = make_search(settings_of(settings), Approximation(function), FIELD, "").ask()
+        assert job is not None
+        self.problem: Problem = job.payload["problem"]
+        self.bench, self.probe = (self.problem.bench(points) for points in (self.problem.fit, self.problem.probe))
+        told = {**job.payload["rules"], **rules}
+        self.rules = Rules(**told, floor=noise_floor(self.bench), costs=self.problem.costs)
+        self.island: Island = from_arrays(job.payload["island"])
         self.child: Child = make_child()
 
     def evolve(self) -> Slice:
+        """One slice of evolution."""
         K.evolve(self.island, self.bench, self.probe, self.child, self.rules)
         return self
 
     def put(self, genome: Genome) -> int:
-        """Let the island consider a program, its constants as they are to be fitted; the niche it leads, or INVALID."""
+        """Let the island consider a program and fit it; the niche of which it is the best, or INVALID."""
         self.child.g[: genome.n], self.child.c[: genome.n] = genome.g[: genome.n], genome.c[: genome.n]
         return int(K.consider(self.island, self.bench, self.probe, self.child, self.rules, genome.n, False))
+
+
+def settings_of(search: SearchConfig) -> RunConfig:
+    """A run with these settings."""
+    return RunConfig("test", "primitives.arithmetic:FIELD", {}, search)
