@@ -46,6 +46,7 @@ def assemble(ops: OpSet, modules: tuple[str, ...], name: str) -> ModuleType:
     return _assemble("from __future__ import annotations\n\n" + "\n\n".join(parts) + "\n", name)
 
 
+@functools.cache  # a slice asks for its kernels; a process goes on with the source that it started with
 def _body(module: str) -> str:
     """A module's constants and kernels as source, with `kernel` replaced by `njit`; the rest stays where it is."""
     source = inspect.getsource(import_module(module))

@@ -71,6 +71,10 @@ def make_search(config: RunConfig, task: FunctionTask, ops: OpSet, confirm: str)
         case "hillclimb":
             rules |= {"elites": 1, "elitism": 1.0, "continuation": 0.0, "copying": 0.0}
             members = 1
+        case "nsga2":
+            from evosearch.search.nsga2 import NSGA2Search  # DEAP is slow to import
+
+            return NSGA2Search(settings, problem, rules, members, how)
     return ParetoSearch(settings, problem, rules, members, how)
 
 

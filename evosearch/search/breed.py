@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evosearch.backends.kernels import kernel
 from evosearch.evolution.fit import Bench
-from evosearch.evolution.genome import structure_hash, settle, to_code
+from evosearch.evolution.genome import settle, structure_hash, to_code
 from evosearch.evolution.mutate import mutate
 from evosearch.evolution.random import below, uniform
 from evosearch.search.island import (
@@ -121,7 +121,7 @@ def breed(
         best: smallest error of a member of at most that cost level, for each level; the fit of a child far from it is left
             after few steps.
     """
-    members = np.int64(s.sizes[0, COUNT])
+    members = int(s.sizes[0, COUNT])
     for _ in range(children):
         place = crowded_choice(s, levels, crowding, members) if members > 0 else -1
         made = vary_member(s, t, rules, place)

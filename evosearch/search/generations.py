@@ -11,10 +11,25 @@ import numpy as np
 from deap import base, tools
 from numpy.typing import NDArray
 
-from evosearch.evolution.fit import Bench
+from evosearch.backends.kernels import assemble
 from evosearch.language.op import OpSet
-from evosearch.search.island import COUNT, ERROR, KEY, LENGTH, N_COUNTERS, WORK, Island, Rules, as_arrays, from_arrays, make_child
+from evosearch.search.island import (
+    COUNT,
+    ERROR,
+    KEY,
+    LENGTH,
+    WORK,
+    Island,
+    Rules,
+    as_arrays,
+    from_arrays,
+    make_child,
+    make_island,
+)
 from evosearch.search.work import KERNELS, Arrays, Problem, kernels, noise_floor
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 GENERATIONS = 32
 """Most generations of a slice: sorting takes about as long as fitting, and a slice should end within half a second."""
@@ -37,18 +52,32 @@ class _Member:
 
 def nsga2_kernels(ops: OpSet) -> ModuleType:
     """The compiled kernels for an op set."""
-    return kernels(ops, (*KERNELS, "evosearch.search.breed"), "nsga2")
+    return assemble(ops, (*KERNELS, "evosearch.search.breed"), "nsga2")
 
 
-def levels_of(s: Island, costs: NDArray[np.int64]) -> NDArray[np.int64]:
+def make_population(seed: int, members: int) -> Island:
+    """An empty population; its first children are mutations of the identity."""
+    return make_island(seed, 1, 0, PLACES * members)
+
+
+def warm(problem: Problem, rules: Mapping[str, Any], progress: Callable[[str], None]) -> None:
+    """Compile everything that workers call, or load it from the cache."""
+    progress("compiling the interpreter and the kernels of NSGA-II (once, about 50 s)")
+    arrays = as_arrays(make_population(1, 16))
+    run_generations(problem, {**rules, "fuel": 1e5}, arrays, arrays, ())
+    compiled, bench, code = kernels(problem.ops), problem.bench(problem.dense), make_child().code
+    compiled.polish(bench, code, 1, 0, 1)
+
+
+def levels_of(s: Island, costs: Ints) -> Ints:
     """Cost level of each stored program; (places,)."""
     live = np.arange(s.code.shape[2]) < s.notes[0, :, LENGTH, None].astype(np.int64)
     return np.asarray((costs[s.code[0, :, :, 0]] * live).sum(axis=1))
 
 
 def select(
-    levels: NDArray[np.int64], errors: NDArray[np.float64], count: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    levels: Ints, errors: Floats, count: int
+) -> tuple[Ints, Floats]:
     """NSGA-II's choice (Deb et al. 2002) of at most `count` programs: their places and crowding distances.
 
     Distances between errors are counted in binary orders of magnitude.
@@ -62,7 +91,7 @@ def select(
     return np.array([m.place for m in chosen], np.int64), np.array([m.fitness.crowding_dist for m in chosen], np.float64)
 
 
-def candidates(s: Island, count: int, banned: tuple[int, ...]) -> NDArray[np.int64]:
+def candidates(s: Island, count: int, banned: tuple[int, ...]) -> Ints:
     """Places of the programs worth choosing from: the best one of each structure, none that a certificate refused."""
     keys, errors = s.notes[0, :count, KEY], s.values[0, :count, ERROR]
     order = np.lexsort((errors, keys))
@@ -72,14 +101,14 @@ def candidates(s: Island, count: int, banned: tuple[int, ...]) -> NDArray[np.int
     return np.asarray([place for place in sorted(order[first].tolist()) if not refused[place]], np.int64)
 
 
-def _keep(s: Island, places: NDArray[np.int64]) -> None:
+def _keep(s: Island, places: Ints) -> None:
     """Move the programs at `places` to the front, in this order; the others are gone."""
     for array in (s.code, s.values, s.notes):
         array[0, : len(places)] = array[0, places]
     s.sizes[0, COUNT] = len(places)
 
 
-def _admit(s: Island, other: Island, costs: NDArray[np.int64]) -> None:
+def _admit(s: Island, other: Island, costs: Ints) -> None:
     """Append the other population's non-dominated programs, while there is room."""
     count = int(other.sizes[0, COUNT])
     levels, errors = levels_of(other, costs)[:count], other.values[0, :count, ERROR]
@@ -93,7 +122,7 @@ def _admit(s: Island, other: Island, costs: NDArray[np.int64]) -> None:
 
 def _survive(
     s: Island, problem: Problem, members: int, banned: tuple[int, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Ints, Floats, Floats]:
     """Let the chosen ones survive; return their levels, crowding distances, and the best error at or below each level."""
     places = candidates(s, int(s.sizes[0, COUNT]), banned)
     chosen, crowding = select(levels_of(s, problem.costs)[places], s.values[0, places, ERROR], members)
@@ -115,7 +144,7 @@ def run_generations(
     bench, probe = problem.bench(problem.fit), problem.bench(problem.probe)
     told = Rules(**rules, floor=noise_floor(bench), costs=problem.costs)
     members = state.values.shape[1] // PLACES
-    state.counters[:N_COUNTERS] = 0.0
+    state.counters[:] = 0.0
     if migrants is not None:
         _admit(state, from_arrays(migrants), problem.costs)
     seconds = 0.0
@@ -124,11 +153,8 @@ def run_generations(
         start = time.perf_counter()
         compiled.breed(state, bench, probe, child, told, levels, crowding, best, members)
         seconds += time.perf_counter() - start
-        if _work(bench, probe) >= told.fuel:
+        state.counters[WORK] = bench.work[0] + probe.work[0]
+        if state.counters[WORK] >= told.fuel:
             break
-    state.counters[WORK] = _work(bench, probe)
     return {"island": as_arrays(state), "seconds": seconds, "work": state.counters[WORK]}
 
-
-def _work(*benches: Bench) -> float:
-    return float(sum(bench.work[0] for bench in benches))

@@ -41,8 +41,8 @@ from evosearch.search.island import (
 from evosearch.search.protocol import Entrant, Job, Payload, Told
 from evosearch.search.work import Problem
 
-SLICE = "evosearch.search.work:run_slice"
-WARM = "evosearch.search.work:warm"
+Place = tuple[int, int]
+"""Where an island stores a program: indices of the first two axes of its arrays."""
 OPERATORS = ("", "insert", "delete", "rewire", "change op", "copy", "lift", "absorb", "graft", "lower")
 IMPROVEMENT = 0.999
 """A candidate is confirmed when its error is below this share of the archive's at its cost."""
@@ -85,7 +85,13 @@ class _Ticket:
 
 
 class ParetoSearch:
-    """Islands of regularized evolution over (cost, error); see `evosearch.search.protocol.Search`."""
+    """Islands of regularized evolution over (cost, error); see `evosearch.search.protocol.Search`.
+
+    Another algorithm whose islands are kept in the arrays of an `Island` has its own slice, `_empty` and `_leaders`.
+    """
+
+    slice_function = "evosearch.search.work:run_slice"
+    warm_function = "evosearch.search.work:warm"
 
     def __init__(
         self, config: SearchConfig, problem: Problem, rules: Mapping[str, Any], members: int, confirm: Confirm
@@ -115,7 +121,7 @@ class ParetoSearch:
     @property
     def warm(self) -> tuple[str, Payload] | None:
         """Compile the kernels."""
-        return WARM, {"problem": self._problem, "rules": self._rules}
+        return self.warm_function, {"problem": self._problem, "rules": self._rules}
 
     @property
     def finished(self) -> bool:
@@ -138,7 +144,7 @@ class ParetoSearch:
             "migrants": ticket.migrants,
             "banned": ticket.banned,
         }
-        return Job(ticket.number, SLICE, payload)
+        return Job(ticket.number, self.slice_function, payload)
 
     def tell(self, job: Job, result: Any) -> Told:
         """Take a result; only here are new jobs made."""
@@ -154,7 +160,21 @@ class ParetoSearch:
     def _new_island(self, number: int) -> Island:
         """An empty island with a stream of random numbers of its own."""
         seed = np.random.SeedSequence((self._config.seed, number, self._restarts[number])).generate_state(1, np.uint64)[0]
-        return make_island(int(seed), self._problem.levels, self._rules["elites"], self._members)
+        return self._empty(int(seed))
+
+    def _empty(self, seed: int) -> Island:
+        """An empty island."""
+        return make_island(seed, self._problem.levels, self._rules["elites"], self._members)
+
+    def _leaders(self, island: Island) -> dict[int, Place]:
+        """Where the island stores its best program of each cost level that it has, but for refused ones."""
+        leaders: dict[int, Place] = {}
+        for level in range(1, self._problem.levels):
+            places = [p * self._rules["elites"] for p in range(NICHES) if island.sizes[level, ELITES_OF + p] > 0]
+            places = [place for place in places if int(island.notes[level, place, KEY]) not in self._banned]
+            if places:
+                leaders[level] = (level, min(places, key=lambda at: (island.values[level, at, ERROR], at)))
+        return leaders
 
     def _tell_slice(self, ticket: _Ticket, result: Any) -> Told:
         number = ticket.island
@@ -166,8 +186,9 @@ class ParetoSearch:
             work=int(island.counters[WORK]),
             counters={"kernel_seconds": float(result["seconds"]), **_rates(island)},
         )
-        self._report(number, island)
-        self._age(number, island)
+        leaders = self._leaders(island)
+        self._report(number, island, leaders)
+        self._age(number, {level: float(island.values[(*place, ERROR)]) for level, place in leaders.items()})
         migrating = self._slices[number] % self._config.migration == 0 and self._config.islands > 1
         neighbour = self._islands[(number - 1) % self._config.islands]
         isolated = self._restarts[number] > 0 and self._slices[number] < self._config.isolation
@@ -175,22 +196,16 @@ class ParetoSearch:
         self._add(_Ticket(0, number, migrants=migrants, banned=self._banned))
         return told
 
-    def _report(self, number: int, island: Island) -> None:
+    def _report(self, number: int, island: Island, leaders: Mapping[int, Place]) -> None:
         """Ask for the confirmation of what beats the archive at its cost and at every smaller one."""
-        size = self._rules["elites"]
-        for level in range(1, self._problem.levels):
-            places = [p * size for p in range(NICHES) if island.sizes[level, ELITES_OF + p] > 0]
-            places = [place for place in places if int(island.notes[level, place, KEY]) not in self._banned]
-            if not places:
-                continue
-            place = min(places, key=lambda at: (island.values[level, at, ERROR], at))
-            error = float(island.values[level, place, ERROR])
+        for level, place in leaders.items():
+            error = float(island.values[(*place, ERROR)])
             if not error < IMPROVEMENT * self._archive[: level + 1].min():
                 continue
             self._archive[level] = error
-            notes = island.notes[level, place]
+            notes = island.notes[place]
             structure, parent = int(notes[KEY]), int(notes[ANCESTOR])
-            core = genome_program(island, level, place, self._problem)
+            core = genome_program(island, place, self._problem)
             self._add(
                 _Ticket(0, number, candidate=core, level=level, error=error, structure=structure, parent=parent,
                         path=int(notes[PATH]), steps=int(notes[STEPS_SINCE]))
@@ -199,12 +214,11 @@ class ParetoSearch:
                 self._reported[structure] = (None, parent)
             notes[ANCESTOR], notes[PATH], notes[STEPS_SINCE] = structure, 0, 0
 
-    def _age(self, number: int, island: Island) -> None:
+    def _age(self, number: int, errors: Mapping[int, float]) -> None:
         """Start an island anew that has found nothing for long; what it found is in the archive and with its neighbours."""
-        size = self._rules["elites"]
-        places = island.values[:, : NICHES * size : size, ERROR]
-        filled = island.sizes[:, ELITES_OF:] > 0
-        best = np.where(filled, places, np.inf).min(axis=1)
+        best = np.full(self._problem.levels, np.inf)
+        for level, error in errors.items():
+            best[level] = error
         if np.any(best < 0.99 * self._best[number]):
             self._improved[number] = self._slices[number]
         self._best[number] = np.minimum(best, self._best[number])
@@ -292,10 +306,10 @@ def operators(path: int, steps: int) -> tuple[str, ...]:
     return tuple(OPERATORS[digit] for digit in reversed(digits))
 
 
-def genome_program(island: Island, level: int, place: int, problem: Problem) -> Program:
+def genome_program(island: Island, place: Place, problem: Problem) -> Program:
     """A stored genome as a program of the core's variable, constants as pairs."""
     ops, supply = list(problem.ops), iter(range(MAX_CONSTANTS))
-    values = island.values[level, place]
+    values = island.values[place]
 
     def operand(number: int) -> Operand:
         if number == CONSTANT:
@@ -303,7 +317,7 @@ def genome_program(island: Island, level: int, place: int, problem: Problem) -> 
             return Const(float(values[k]), float(values[MAX_CONSTANTS + k]))
         return number  # input 0 and row k - 1, which is value k: genomes and programs count alike
 
-    rows = island.code[level, place, : int(island.notes[level, place, LENGTH])]
+    rows = island.code[place][: int(island.notes[(*place, LENGTH)])]
     instructions = tuple(
         Instruction(ops[row[0]], tuple(operand(int(row[k + 1])) for k in range(ops[row[0]].arity))) for row in rows
     )
