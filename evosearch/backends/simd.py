@@ -4,9 +4,12 @@ The order of every sum is fixed by the number of lanes written here, not by the 
 add the same lanes in the same order.
 """
 
+# ruff: noqa: ARG001 (Numba calls code generators with arguments that these do not need)
+
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from llvmlite import ir
 from numba import types
@@ -17,8 +20,7 @@ LANES = 8
 """Lengths given to these functions are a multiple of it."""
 
 
-@intrinsic
-def dot(_context: Any, a: Any, i: Any, b: Any, k: Any, length: Any) -> Any:
+def _type_dot(context: Any, a: Any, i: Any, b: Any, k: Any, length: Any) -> Any:
     """Inner product of the first `length` values of rows a[i] and b[k] of contiguous float64 matrices.
 
     There are `LANES` sums, folded in halves. Rows are given by number since Numba counts references to a view of one.
@@ -62,12 +64,15 @@ def _part(builder: Any, lanes: Any, start: int, width: int) -> Any:
     return builder.shuffle_vector(lanes, lanes, mask)
 
 
-@intrinsic
-def out_of_line(_context: Any) -> Any:
+def _type_out_of_line(context: Any) -> Any:
     """Keep LLVM from inlining the function that calls this: callers of large kernels compile in a fraction of the time."""
 
-    def generate(_generator: Any, builder: Any, _signature: Any, _args: Any) -> Any:
+    def generate(generator: Any, builder: Any, signature: Any, args: Any) -> Any:
         builder.function.attributes.add("noinline")
-        return _generator.get_dummy_value()
+        return generator.get_dummy_value()
 
     return types.void(), generate
+
+
+dot: Callable[[Any, int, Any, int, int], float] = cast(Any, intrinsic(_type_dot))
+out_of_line: Callable[[], None] = cast(Any, intrinsic(_type_out_of_line))

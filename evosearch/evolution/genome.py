@@ -16,6 +16,7 @@ from evosearch.backends.kernels import kernel
 
 if TYPE_CHECKING:
     from evosearch.backends.assembled import ADD, ARITY, COMMUTES, DIV, FAMILY, MUL, SUB
+    from evosearch.evolution.fit import C
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -133,7 +134,7 @@ def structure_hash(g: Ints, n: int, digests: NDArray[np.uint64]) -> np.uint64:
         z = (z ^ first ^ (z >> np.uint64(32))) * np.uint64(0xE7037ED1A0B428DB)
         z = (z ^ second ^ (z >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
         digests[i] = z ^ (z >> np.uint64(32))
-    return digests[n - 1] ^ (np.uint64(n) * np.uint64(0x9E3779B97F4A7C15))
+    return np.uint64(digests[n - 1]) ^ (np.uint64(n) * np.uint64(0x9E3779B97F4A7C15))
 
 
 @kernel

@@ -118,12 +118,17 @@ def insert(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
 def graft(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
     """Insert a row c w or c / w with c = 0, and a row that adds it to a value: no value changes until c is fitted.
 
-    Two insertions whose first has no reader, and whose second reads it. Returns INVALID where there is no room.
+    Two insertions whose first has no reader, and whose second reads it, in a genome without dead rows. Returns INVALID where
+    there is no room.
     """
     if n == 0 or n + 2 > limit or (MUL < 0 and DIV < 0) or (ADD < 0 and SUB < 0):
         return INVALID
     at = 1 + below(rng, n)
-    value = at if at == n or uniform(rng) < 0.5 else below(rng, at + 1)
+    value = at
+    if at < n and uniform(rng) < 0.5:  # something that a later row reads, so that the output depends on the new rows
+        i = at + below(rng, n - at)
+        operand = g[i, 1 + below(rng, ARITY[g[i, 0]])]
+        value = operand if 0 <= operand <= at else at
     other = value if uniform(rng) < 0.5 else below(rng, at + 1)
     open_rows(g, c, n, at, 2)
     divide = MUL < 0 or (DIV >= 0 and uniform(rng) < 0.5)

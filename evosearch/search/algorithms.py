@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 from fractions import Fraction
 from math import gcd, lcm
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from evosearch.evaluation.target import Target
 from evosearch.evolution.genome import MAX_INSTRUCTIONS
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
-from evosearch.search.config import RunConfig, SearchConfig
+from evosearch.search.config import RunConfig, SearchConfig, Task
 from evosearch.search.pareto import Confirm, ParetoSearch
 from evosearch.search.protocol import Search
 from evosearch.search.work import Problem
@@ -22,6 +24,7 @@ FIT_POINTS, PROBE_POINTS, DENSE_POINTS = 32, 128, 256
 MOST_LEVELS = 64
 
 
+@runtime_checkable
 class FunctionTask(Protocol):
     """A task whose programs approximate a real function of one variable."""
 
@@ -41,7 +44,7 @@ class FunctionTask(Protocol):
         """The whole program from the core."""
 
 
-def make_search(config: RunConfig, task: FunctionTask, ops: OpSet, confirm: str) -> Search:
+def make_search(config: RunConfig, task: Task, ops: OpSet, confirm: str) -> Search:
     """The search that a run file asks for.
 
     Args:
@@ -51,6 +54,8 @@ def make_search(config: RunConfig, task: FunctionTask, ops: OpSet, confirm: str)
     Raises:
         ConfigError: where the settings do not go together.
     """
+    if not isinstance(task, FunctionTask):
+        raise ConfigError(f"algorithm '{config.search.algorithm}' needs a task of functions, not {type(task).__name__}")
     problem = make_problem(config.search, task, ops)
     settings = config.search
     how = Confirm(confirm, {"task": task, "ops": ops})
@@ -65,12 +70,14 @@ def make_search(config: RunConfig, task: FunctionTask, ops: OpSet, confirm: str)
         "scratch": 0.0,
     }
     members = settings.members
+    alone = dataclasses.replace(settings, migration=sys.maxsize)
     match settings.algorithm:
         case "random":
             rules |= {"scratch": 1.0, "continuation": 0.0, "copying": 0.0}
+            settings = alone
         case "hillclimb":
             rules |= {"elites": 1, "elitism": 1.0, "continuation": 0.0, "copying": 0.0}
-            members = 1
+            members, settings = 1, alone
         case "nsga2":
             from evosearch.search.nsga2 import NSGA2Search  # DEAP is slow to import
 

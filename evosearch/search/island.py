@@ -23,6 +23,7 @@ from evosearch.evolution.fit import (
     Bench,
     C,
     largest,
+    lawson,
     levenberg_marquardt,
     loss,
     loss_dd,
@@ -48,8 +49,8 @@ Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
 
 LENGTH, KEY, ANCESTOR, PATH, STEPS_SINCE, COLUMNS = 0, 1, 2, 3, 4, 5
-"""Columns of `Island.notes`: rows of the program, structure hash, hash of the nearest reported ancestor, operators since then (a
-hexadecimal digit each, the last one lowest), their number."""
+"""Columns of `Island.notes`: rows of the program, structure hash, hash of the nearest reported ancestor, operators since
+then (a hexadecimal digit each, the last one lowest), their number."""
 EVALUATIONS, WORK, ATTEMPTS, REPEATS, ELITES, DEEP_FITS, N_COUNTERS = 0, 1, 2, 3, 4, 5, 6
 """Positions in `Island.counters`."""
 COUNT, HEAD, ELITES_OF = 0, 1, 2
@@ -167,7 +168,7 @@ def make_child() -> Child:
 
 
 @kernel
-def read_genome(s: Island, level: int, place: int, g: Ints, c: Floats) -> int:
+def read_genome(s: Island, level: int, place: int, g: Ints, c: Floats) -> Any:
     """Unpack a stored program; return its length."""
     n = np.int64(s.notes[level, place, LENGTH])  # int() keeps the sign away, and mixed signs become floats
     p = 0
@@ -470,7 +471,7 @@ def evolve(s: Island, b: Bench, probe: Bench, t: Child, rules: Rules) -> None:
             b.work[0] += 1.0  # so that a slice ends whatever happens
             continue
         niche = consider(s, b, probe, t, rules, made, carried)
-        if niche >= 0:
+        if niche >= 0 and rules.continuation > 0.0:  # random search and hill climbing make no such children
             reduce_best(s, b, probe, t, rules, niche)
     s.counters[WORK] = b.work[0] + probe.work[0]
 
