@@ -120,3 +120,22 @@ def test_a_genome_is_not_grown_beyond_its_arrays() -> None:
         target = long.copy()
         n = K.copy_cone(rng, target.g, target.c, LIMIT, long.g, long.c, LIMIT, LIMIT, place)
         assert n == INVALID or n <= LIMIT + 2
+
+
+def test_a_graft_changes_no_value_until_its_constant_is_fitted() -> None:
+    rng = np.array([3], np.uint64)
+    grafted = 0
+    for seed in range(200):
+        form = Genome.random(seed, digits=True).settle()
+        values = form.values(X) if form.n > 0 else []
+        if not values or not np.isfinite(values).all() or np.any(np.array(values) == 0):
+            continue
+        made = form.copy()
+        made.n = K.graft(rng, made.g, made.c, form.n, LIMIT)
+        if made.n == INVALID:
+            continue
+        check(made)
+        np.testing.assert_array_equal(made.values(X)[-1], values[-1])
+        assert made.n == form.n + 2
+        grafted += made.settle().n == form.n + 2
+    assert grafted > 30
