@@ -15,7 +15,7 @@ from evosearch.evolution.genome import CONSTANT, MAX_INSTRUCTIONS
 from evosearch.language.program import Const, Instruction, Operand, Program, function_signature
 from evosearch.language.text import parse
 from evosearch.search.algorithms import make_problem, make_search
-from evosearch.search.config import RunConfig, SearchConfig
+from evosearch.search.config import SearchConfig, read_config
 from evosearch.search.island import Child, Island, Rules, from_arrays, make_child
 from evosearch.search.work import Problem, kernels, noise_floor
 from primitives.arithmetic import FIELD
@@ -157,9 +157,9 @@ def problem_of(function: str = "exp2", max_cost: float = 6, **task: Any) -> Prob
 class Slice:
     """An island and all that a slice of it needs, as the search itself sets it up."""
 
-    def __init__(self, function: str = "exp2", seed: int = 1, max_cost: float = 6, **rules: Any) -> None:
-        settings = replace(SETTINGS, seed=seed, max_cost=max_cost)
-        job = make_search(settings_of(settings), Approximation(function), FIELD, "").ask()
+    def __init__(self, run: str = "exp2", seed: int = 1, max_cost: float = 6, **rules: Any) -> None:
+        config = replace(read_config(run), search=replace(SETTINGS, seed=seed, max_cost=max_cost))
+        job = make_search(config, config.load_task(), FIELD, "").ask()
         assert job is not None
         self.problem: Problem = job.payload["problem"]
         self.bench, self.probe = (self.problem.bench(points) for points in (self.problem.fit, self.problem.probe))
@@ -177,8 +177,3 @@ class Slice:
         """Let the island consider a program and fit it; the niche of which it is the best, or INVALID."""
         self.child.g[: genome.n], self.child.c[: genome.n] = genome.g[: genome.n], genome.c[: genome.n]
         return int(K.consider(self.island, self.bench, self.probe, self.child, self.rules, genome.n, False))
-
-
-def settings_of(search: SearchConfig) -> RunConfig:
-    """A run with these settings."""
-    return RunConfig("test", "primitives.arithmetic:FIELD", {}, search)
