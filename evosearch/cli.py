@@ -233,10 +233,20 @@ def inspect(run: str, id: int, output: Path | None) -> int:
 @click.argument("id", type=int, required=False, metavar="[ID]")
 @click.option("--cost", type=float, metavar="N", help="The best program of at most this cost.")
 @click.option("--max-error", type=float, metavar="E", help="The cheapest program with at most this error.")
+@click.option("--digits", type=int, metavar="N", help="Cut its constants to N decimal digits, and certify it anew.")
 @click.option("--to", required=True, metavar="TARGET", help="python, numba, c or proof (a script for Sollya).")
 @click.option("-o", "--output", default="-", metavar="FILE", help="The file; - for the standard output, the default.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
-def export(run: str, id: int | None, cost: float | None, max_error: float | None, to: str, output: str, force: bool) -> int:
+def export(
+    run: str,
+    id: int | None,
+    cost: float | None,
+    max_error: float | None,
+    digits: int | None,
+    to: str,
+    output: str,
+    force: bool,
+) -> int:
     """Write a program as a file that stands alone.
 
     Without ID, --cost or --max-error it is the one with the front's best error.
@@ -245,22 +255,27 @@ def export(run: str, id: int | None, cost: float | None, max_error: float | None
     Examples:
       evosearch export exp2-1 --cost 8 --to c -o exp2.h
       evosearch export exp2-1 12 --to python -o exp2.py && python exp2.py --verify
+      evosearch export exp2-1 --max-error 1e-6 --digits 8 --to numba -o exp2.py
       evosearch export exp2-1 12 --to proof -o proof.sollya
     """
     from evosearch import api
+    from evosearch.report.table import bound_word, scientific
 
     opened = api.open(run)
+    chosen = found = opened.choose(id, cost=cost, max_error=max_error)
+    if digits is not None:
+        chosen = opened.shortened(found, digits)
     path = None if output == "-" else output
-    text = opened.export(id, to=to, output=path, cost=cost, max_error=max_error, force=force)
+    text = opened.write(chosen, to=to, output=path, force=force)
+    line = f"program {chosen.id}, cost {chosen.cost:g}, error {scientific(chosen.error)} ({bound_word(chosen)})"
+    if digits is not None:
+        line += f" with constants of at most {digits} digits, {scientific(found.error)} before"
     if path is None:
         click.echo(text, nl=False)
+        if digits is not None:
+            click.echo(line, err=True)
     else:
-        from evosearch.report.table import bound_word, scientific
-
-        chosen = opened.choose(id, cost=cost, max_error=max_error)
-        click.echo(
-            f"{path}   program {chosen.id}, cost {chosen.cost:g}, error {scientific(chosen.error)} ({bound_word(chosen)})"
-        )
+        click.echo(f"{path}   {line}")
     return DONE
 
 

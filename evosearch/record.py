@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -206,6 +207,7 @@ class Run:
         output: str | Path | None = None,
         cost: float | None = None,
         max_error: float | None = None,
+        digits: int | None = None,
         force: bool = False,
     ) -> str:
         """Write a program as a file that stands alone, and return its text.
@@ -214,21 +216,48 @@ class Run:
             id, cost, max_error: which program; see `choose`.
             to: "python", "numba", "c" or "proof".
             output: the file; without it nothing is written.
+            digits: cut its constants to so many significant decimal digits; see `shortened`.
             force: overwrite the file.
 
         Raises:
             ExportError: where the target cannot express the program, or the file exists or cannot be written.
         """
+        program = self.choose(id, cost=cost, max_error=max_error)
+        return self.write(program if digits is None else self.shortened(program, digits), to=to, output=output, force=force)
+
+    def write(self, program: StoredProgram, *, to: str, output: str | Path | None = None, force: bool = False) -> str:
+        """`export` of a program of this run, or of a form of it."""
         path = None if output is None else Path(output)
         if path is not None and path.exists() and not force:
             raise ExportError(f"{path} exists already; give another file with -o, or --force to overwrite it")
-        text = self._render(self.choose(id, cost=cost, max_error=max_error), to)
+        text = self._render(program, to)
         if path is not None:
             try:
                 path.write_text(text, encoding="utf-8")
             except OSError as error:
                 raise ExportError(f"cannot write {path}: {error.strerror}; give another file with -o") from None
         return text
+
+    def shortened(self, program: StoredProgram, digits: int) -> StoredProgram:
+        """The program with constants of at most so many significant decimal digits, and what is certified of it then.
+
+        Up to 17 digits the constants are float64, up to 33 pairs of them. The program keeps its id.
+
+        Raises:
+            ConfigError: for a number of digits that is not from 1 to 33.
+            ExportError: where the program then has a pole or does not meet the constraints of its task.
+        """
+        from evosearch.language.json_form import to_json
+        from evosearch.language.text import to_text
+        from evosearch.winners.confirm import cut
+
+        found = cut(self.load(program), self.task(), self.config.load_ops(), digits)
+        if "refused" in found:
+            reason = f"program {program.id} with constants of {digits} digits: {found['refused']}"
+            raise ExportError(f"{reason}; allow more digits")
+        metrics = {**found["metrics"], "digits": digits}
+        text, json = to_text(found["program"]), to_json(found["program"])
+        return dataclasses.replace(program, cost=found["cost"], error=found["error"], metrics=metrics, text=text, json=json)
 
     def _render(self, program: StoredProgram, to: str) -> str:
         from evosearch.export import render
@@ -245,6 +274,7 @@ class Run:
             error_real=program.certified_error,
             error_float64=program.metrics.get("error_float64"),
             error_sampled=program.metrics.get("error_sampled", program.error),
+            digits=program.metrics.get("digits"),
         )
         return render(self.load(program), to, info)
 

@@ -57,6 +57,7 @@ class ExportInfo:
         error_real: certified bound with these coefficients in exact arithmetic; None where there is no certificate.
         error_float64: certified bound of what float64 arithmetic computes; None where there is no certificate.
         error_sampled: largest error of the real program at the sampled points.
+        digits: where constants were cut to so many decimal digits for the export; the cost and the errors are those after it.
     """
 
     run: str
@@ -69,6 +70,7 @@ class ExportInfo:
     error_real: float | None
     error_float64: float | None
     error_sampled: float
+    digits: int | None = None
 
     @property
     def name(self) -> str:
@@ -77,6 +79,11 @@ class ExportInfo:
         if not name[0].isalpha():
             name = f"f{name}"
         return f"{name}_" if keyword.iskeyword(name) or name in _TAKEN else name
+
+    @property
+    def cut(self) -> str:
+        """For people: what became of the constants, or nothing."""
+        return "" if self.digits is None else f" with constants of at most {self.digits} digits"
 
     @property
     def interval(self) -> str:
@@ -188,6 +195,6 @@ def summary(info: ExportInfo, float64: Bound) -> list[tuple[str, str]]:
         ("error_float64", f"{rounded_up(float64.value)}  {measure}, {float64.kind}; this code, every operation rounded"),
         (label, f"{rounded_up(real)}  {measure}, {kind}; the program in exact arithmetic"),
         ("cost", f"{info.cost:g} operations"),
-        ("origin", f"run {info.run}, program {info.program_id}, seed {info.seed}, evosearch {info.version}"),
+        ("origin", f"run {info.run}, program {info.program_id}{info.cut}, seed {info.seed}, evosearch {info.version}"),
         ("command", info.command_line),
     ]

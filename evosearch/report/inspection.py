@@ -27,7 +27,7 @@ def inspection(program: Program, stored: StoredProgram, lineage: Sequence[Stored
     if best:
         error, form = best
         lines += [f"best classical program of this cost: {scientific(error)} ({form}); gain {gain(error, stored.error)}", ""]
-    return lines + _lineage(lineage)
+    return lines + _simplified(stored) + _lineage(lineage)
 
 
 def _coefficients(program: Program) -> list[str]:
@@ -45,9 +45,14 @@ def _errors(stored: StoredProgram) -> list[str]:
         value = stored.metrics.get(name)
         kind = "sampled" if name == "error_sampled" else "certified" if value is not None else "no certificate"
         lines.append(f"  {name:<14} {'-' if value is None else f'{value:.6e}':>12}  {kind}; {meaning}")
-    for name in sorted(set(stored.metrics) - set(_MEANINGS)):
+    for name in sorted(set(stored.metrics) - set(_MEANINGS) - {"simplified"}):
         lines.append(f"  {name:<14} {stored.metrics[name]}")
     return [*lines, ""]
+
+
+def _simplified(stored: StoredProgram) -> list[str]:
+    steps = stored.metrics.get("simplified", ())
+    return ["simplified, errors at the sampled points", *(f"  {step}" for step in steps), ""] if steps else []
 
 
 def _lineage(lineage: Sequence[StoredProgram]) -> list[str]:

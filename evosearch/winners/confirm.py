@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from evosearch.errors import ConfigError
 from evosearch.evaluation.balls import UnsupportedError
 from evosearch.evaluation.certify import Certificate, certify
 from evosearch.evaluation.meaning import steps
@@ -16,9 +17,10 @@ from evosearch.evaluation.target import ErrorMeasure, Target
 from evosearch.language.infer import cost
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
+from evosearch.search.algorithms import DENSE_POINTS
 from evosearch.search.work import Problem, polished
-from evosearch.winners.fitter import Fitter
-from evosearch.winners.shorten import harmless, to_digits
+from evosearch.winners.fitter import Fitter, target_points
+from evosearch.winners.shorten import PAIR_DIGITS, harmless, to_digits
 from evosearch.winners.simplify import Version, shortening, simplify
 
 HARMLESS = 1e-3
@@ -48,7 +50,7 @@ class Confirming(Protocol):
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Judged:
     """A whole program and what is proven of it.
 
     Attributes:
@@ -76,16 +78,32 @@ def confirm(problem: Problem, program: Program, task: Confirming, ops: OpSet) ->
         that meets the constraints and whose error is above that of the polished one by no more than `HARMLESS`.
     """
     core, _ = polished(problem, program)
-    plain = _judge(task.amend(task.wrap(core, ops)), task)
+    plain = judge(task.amend(task.wrap(core, ops)), task)
     for version in _simplest_first(problem, core, task, ops):
-        judged = _judge(task.wrap(version.program, ops), task)
+        judged = judge(task.wrap(version.program, ops), task)
         if judged.refusal is None and judged.error <= plain.error * (1.0 + HARMLESS):
             return _entrant(judged, version.steps, task, ops)
     return _entrant(plain, (), task, ops) if plain.refusal is None else {"refused": plain.refusal}
 
 
-def _entrant(judged: _Judged, done: tuple[str, ...], task: Confirming, ops: OpSet) -> dict[str, Any]:
-    proof, sampled = judged.certificate, error_sampled(judged.program, task.target())
+def cut(program: Program, task: Any, ops: OpSet, digits: int) -> dict[str, Any]:
+    """A whole program with constants of at most so many decimal digits, as what `confirm` returns.
+
+    Raises:
+        ConfigError: for a number of digits that is not from 1 to `PAIR_DIGITS`.
+        ProgramError: where the program is too large for the kernels.
+    """
+    if not 1 <= digits <= PAIR_DIGITS:
+        raise ConfigError(f"constants have from 1 to {PAIR_DIGITS} digits, got {digits}")
+    fitter = Fitter(task.operations(ops), target_points(task.target(), DENSE_POINTS))
+    short = to_digits(fitter, program, digits)
+    judged = judge(short, task)
+    return _entrant(judged, (), task, ops) if judged.refusal is None else {"refused": judged.refusal}
+
+
+def _entrant(judged: Judged, done: tuple[str, ...], task: Confirming, ops: OpSet) -> dict[str, Any]:
+    proof = judged.certificate
+    sampled = judged.error if proof.error_real is None else error_sampled(judged.program, task.target())
     if not math.isfinite(sampled):
         return {"refused": "not finite at a sampled point"}
     metrics = {
@@ -113,17 +131,22 @@ def _simplest_first(problem: Problem, core: Program, task: Confirming, ops: OpSe
         yield replace(base, program=amended, error=error)
 
 
-def _judge(program: Program, task: Confirming) -> _Judged:
+def judge(program: Program, task: Confirming) -> Judged:
+    """What is proven of a whole program, and whether it may enter the archive.
+
+    Where the function or an op allows no bound, the program may: its error is then sampled. Where a bound could be had and
+    was not found, it may not.
+    """
     unmet, target = task.unmet(program), task.target()
     if unmet:
-        return _Judged(program, Certificate(None, None), math.inf, f"does not meet {', '.join(map(str, unmet))}")
+        return Judged(program, Certificate(None, None), math.inf, f"does not meet {', '.join(map(str, unmet))}")
     certificate = certify(program, target)
     unbounded = None if certificate.error_real is not None else _no_bound(program, target)
     refusal = _refusal(program, target, certificate, unbounded)
     if refusal is not None:
-        return _Judged(program, certificate, math.inf, refusal, unbounded)
+        return Judged(program, certificate, math.inf, refusal, unbounded)
     error = error_sampled(program, target) if certificate.error_real is None else certificate.error_real
-    return _Judged(program, certificate, error, None, unbounded)
+    return Judged(program, certificate, error, None, unbounded)
 
 
 def _refusal(program: Program, target: Target, certificate: Certificate, unbounded: str | None) -> str | None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from math import cos, pi
 from typing import Any
 
 import numpy as np
+from mpmath import MPContext
 from numpy.typing import NDArray
 
 from evosearch.backends.encode import CONST_BASE, TEMP_BASE, encode
+from evosearch.errors import ProgramError
+from evosearch.evaluation.target import Target
 from evosearch.evolution.fit import C_LO, FULL, LO, TARGET, WEIGHT, C, make_bench
+from evosearch.evolution.genome import MAX_CONSTANTS, MAX_INSTRUCTIONS
 from evosearch.language.op import OpSet
 from evosearch.language.program import Const, Program
 from evosearch.search.work import kernels
+
+_DIGITS = 60  # decimal, of target values before they become pairs of doubles
 
 
 class Fitter:
@@ -54,6 +61,9 @@ class Fitter:
 
     def _load(self, program: Program, fixed: Collection[int]) -> NDArray[np.int16]:
         """Put the constants into the bench and return the code; fixed constants get registers that no kernel writes."""
+        if len(program.instructions) > MAX_INSTRUCTIONS or len(program.constants) > MAX_CONSTANTS:
+            size = f"{len(program.instructions)} instructions and {len(program.constants)} constants"
+            raise ProgramError(f"a program of {size} is too large to fit; at most {MAX_INSTRUCTIONS} and {MAX_CONSTANTS}")
         encoded, m = encode(program, self._ops), self._bench.m
         self._free = [k for k in range(len(encoded.hi)) if k not in fixed]
         order = self._free + [k for k in range(len(encoded.hi)) if k in fixed]
@@ -70,6 +80,20 @@ class Fitter:
         for register, k in enumerate(self._free):
             constants[k] = Const(float(m[C, register]), float(m[C_LO, register]))
         return program.with_constants(tuple(constants))
+
+
+def target_points(target: Target, n: int) -> NDArray[np.float64]:
+    """(4, n) x, high and low parts of the whole function, and the error's weight, at Chebyshev roots."""
+    m = MPContext()
+    m.dps = _DIGITS
+    lower, upper = target.bounds(m)
+    rows = []
+    for k in range(n):
+        x = float((lower + upper) / 2 - (upper - lower) / 2 * m.mpf(cos(pi * (2 * k + 1) / (2 * n))))
+        value = m.mpf(target.function(m.mpf(x), m))
+        weight = target.weigh(m.mpf(x), value, m)
+        rows.append((x, float(value), float(value - m.mpf(float(value))), float(weight)))
+    return np.array(rows).T.copy()
 
 
 def one_output(program: Program) -> bool:

@@ -18,7 +18,8 @@ _ROUNDS = 8  # of moving single constants by a unit of their last digit
 
 def digits_of(constant: Const) -> int:
     """How many significant decimal digits the constant's shortest literal has."""
-    return len(Decimal(str(constant)).normalize().as_tuple().digits)
+    digits = "".join(map(str, Decimal(str(constant)).as_tuple().digits))
+    return max(1, len(digits.rstrip("0")))
 
 
 def rounded(constant: Const, digits: int) -> Const:
@@ -57,6 +58,9 @@ def to_digits(fitter: Fitter, program: Program, digits: int) -> Program:
 
     The most sensitive constants come first; in the end single constants move by a unit of their last digit where that helps.
     """
+    if all(digits_of(constant) <= digits for constant in program.constants):
+        return program
+    direct = program.with_constants(tuple(rounded(constant, digits) for constant in program.constants))
     fixed: list[int] = []
     for k in _by_sensitivity(fitter, program, digits):
         constants = list(program.constants)
@@ -65,7 +69,7 @@ def to_digits(fitter: Fitter, program: Program, digits: int) -> Program:
         fixed.append(k)
         if len(fixed) < len(constants):
             program, _ = fitter.minimax(program, _STEPS, fixed)
-    return _nudged(fitter, program, digits)
+    return min((_nudged(fitter, start, digits) for start in (program, direct)), key=fitter.error)
 
 
 def _shortest(fitter: Fitter, program: Program, constants: list[Const], k: int, most: float) -> Const:

@@ -17,6 +17,7 @@ EQUAL = 1e-6
 
 _NEAR = 2.0  # a quick fit this near to the program's own deserves a thorough one
 _NOISE = 1e-15  # of the target's size: below it quick fits see rounding errors only
+_EXACT = 1e-30  # of the target's size: below it thorough fits see rounding errors only
 _STEPS = 100  # of a thorough fit
 
 
@@ -62,7 +63,7 @@ def _by_algebra(now: Version, ops: OpSet, dense: Fitter) -> Version | None:
     if not one_output(program) or not cost(program, ops) < cost(now.program, ops):
         return None
     error = dense.error(program)
-    return _step(now, Version(program, error), "exact algebra", ops) if error <= now.error * (1.0 + EQUAL) else None
+    return _step(now, Version(program, error), "exact algebra", ops) if error <= _most(now, dense) else None
 
 
 def _without_an_instruction(now: Version, ops: OpSet, dense: Fitter, sparse: Fitter) -> Version | None:
@@ -74,9 +75,13 @@ def _without_an_instruction(now: Version, ops: OpSet, dense: Fitter, sparse: Fit
         if not error <= _NEAR * own + _NOISE * sparse.scale:
             continue
         fitted, largest = dense.minimax(fitted, _STEPS)
-        if largest <= now.error * (1.0 + EQUAL):
+        if largest <= _most(now, dense):
             return _step(now, Version(fitted, largest), f"without {what}", ops)
     return None
+
+
+def _most(now: Version, dense: Fitter) -> float:
+    return now.error * (1.0 + EQUAL) + _EXACT * dense.scale
 
 
 def _step(before: Version, after: Version, what: str, ops: OpSet) -> Version:

@@ -128,11 +128,11 @@ class Approximation:
     def points(self, n: int, nodes: Literal["extrema", "roots"] = "extrema") -> Points:
         """The target (the core g(u) of a factored one) at n Chebyshev nodes, with weights.
 
-        With "exact-ends" the ends weigh more, so that `amend` has little left to move there.
+        With "exact-ends" they are extrema in any case, and the ends weigh more, so that `amend` has little left to move there.
         """
-        points = sample(self.target(), n, nodes)
         if Constraint.EXACT_ENDS not in self.constraints:
-            return points
+            return sample(self.target(), n, nodes)
+        points = sample(self.target(), n, "extrema")
         weight = points.weight.copy()
         weight[[0, -1]] *= _END_WEIGHT
         return dataclasses.replace(points, weight=weight)
