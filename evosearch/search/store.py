@@ -3,7 +3,7 @@
 Contract: what is written with one `commit` is there as a whole or not at all, and always as of one told result, so
 that a run goes on from the last commit as if nothing had happened. Ids are small integers in the order of entry. An
 entrant that is told again under its key keeps its id and lineage and takes the new program and metrics. Wall-clock
-figures stand in columns of their own (`meta`, `slices.*_seconds`) and in no `dump`.
+figures stand in columns of their own (`meta`, `slices.*_seconds`) or as the counter `kernel_seconds`, and in no `dump`.
 """
 
 from __future__ import annotations
@@ -230,7 +230,7 @@ FROM programs p LEFT JOIN programs q ON q.key = p.parent
 """
 _DUMPED = {
     "programs": "id, key, slice, cost, error, metrics, text, json, parent, operators, steps",
-    "slices": "number, evaluations, work, counters",
+    "slices": "number, evaluations, work, json_remove(counters, '$.kernel_seconds')",
     "checkpoint": "part, data",
 }
 
