@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evosearch.evolution.genome import CONSTANT, MAX_CONSTANTS
 from evosearch.language.infer import canonical_hash
@@ -308,8 +309,12 @@ def operators(path: int, steps: int) -> tuple[str, ...]:
 
 def genome_program(island: Island, place: Place, problem: Problem) -> Program:
     """A stored genome as a program of the core's variable, constants as pairs."""
+    return rows_program(island.code[place][: int(island.notes[(*place, LENGTH)])], island.values[place], problem)
+
+
+def rows_program(rows: NDArray[np.int8], values: NDArray[np.float64], problem: Problem) -> Program:
+    """A genome's rows (n, 4) and its constants, high parts and then low parts, as a program of the core's variable."""
     ops, supply = list(problem.ops), iter(range(MAX_CONSTANTS))
-    values = island.values[place]
 
     def operand(number: int) -> Operand:
         if number == CONSTANT:
@@ -317,7 +322,6 @@ def genome_program(island: Island, place: Place, problem: Problem) -> Program:
             return Const(float(values[k]), float(values[MAX_CONSTANTS + k]))
         return number  # input 0 and row k - 1, which is value k: genomes and programs count alike
 
-    rows = island.code[place][: int(island.notes[(*place, LENGTH)])]
     instructions = tuple(
         Instruction(ops[row[0]], tuple(operand(int(row[k + 1])) for k in range(ops[row[0]].arity))) for row in rows
     )
