@@ -64,7 +64,7 @@ def test_the_run_goes_over_migrations_and_restarts_and_finds_programs(whole: Pat
     run = evosearch.open(whole)
     assert run.totals["slices"] > 3 * 3 * SLICES_OF_A_MIGRATION
     assert sum(last["restarts"]) >= 1 and max(last["slices"]) > SLICES_OF_A_MIGRATION
-    assert len(run.programs) > 4 and any(program.parent for program in run.programs)
+    assert len(run.programs) > 4
     assert all(program.certified_error is not None for program in run.front())
 
 
@@ -106,19 +106,13 @@ def test_the_last_bit_of_the_constants_shows(whole: Path, tmp_path: Path) -> Non
     assert dump(evosearch.resume(folder, budget=BUDGET, workers=0).folder) != dump(whole)
 
 
-LONG_SLICES = {"fuel": 1e8, "islands": 2}
-LONG_BUDGET = 250_000
-
-
-@pytest.fixture(scope="module")
-def long_whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return search(tmp_path_factory.mktemp("long") / "run", LONG_BUDGET, workers=2, **LONG_SLICES).folder
+LONG_SLICES = {"fuel": 6e7, "islands": 2}
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
     """The same run from the command line, in a process group of its own; returns when some slices are in the store."""
     options = [word for key, value in settings(**LONG_SLICES) for word in ("--set", f"{key}={json.dumps(value)}")]
-    command = [sys.executable, "-m", "evosearch", "run", "exp2", "--seed", "1", "--budget", str(LONG_BUDGET), "--workers", "2"]
+    command = [sys.executable, "-m", "evosearch", "run", "exp2", "--seed", "1", "--budget", "1h", "--workers", "2"]
     process = subprocess.Popen(
         [*command, *options, "--out", str(folder)],
         stdout=subprocess.PIPE,
@@ -143,7 +137,7 @@ def evaluations(folder: Path) -> int:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_cut_in_the_middle_of_its_slices_and_resumed_is_the_same(how: int, long_whole: Path, tmp_path: Path) -> None:
+def test_a_run_cut_in_the_middle_of_its_slices_and_resumed_is_the_same(how: int, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with start(folder) as process:
         if how == signal.SIGKILL:
@@ -151,9 +145,11 @@ def test_a_run_cut_in_the_middle_of_its_slices_and_resumed_is_the_same(how: int,
         else:
             process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
-    before = evosearch.open(folder)
-    assert 0 < before.evaluations < LONG_BUDGET
     if how == signal.SIGINT:
         assert process.returncode == 130
         assert errors.strip().endswith(f"stopped by Ctrl-C; resume with: evosearch resume {folder}")
-    assert dump(evosearch.resume(folder, workers=1).folder) == dump(long_whole)
+    before = evosearch.open(folder)
+    budget = before.evaluations + 20_000
+    resumed = evosearch.resume(folder, budget=budget, workers=1)
+    assert resumed.totals["slices"] > before.totals["slices"] > 0
+    assert dump(resumed.folder) == dump(search(tmp_path / "whole", budget, workers=2, **LONG_SLICES).folder)
