@@ -116,20 +116,19 @@ def insert(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
 
 @kernel
 def graft(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
-    """Insert a row c w or c / w with c = 0, and a row that adds it to a value: no value changes until c is fitted.
+    """Insert a row c w or c / w with c = 0, and a row that adds it to an operand: no value changes until c is fitted.
 
-    Two insertions whose first has no reader, and whose second reads it, in a genome without dead rows. Returns INVALID where
-    there is no room.
+    The operand is one of any row, a constant too, or the output: so a constant becomes a function of an earlier value w. It is
+    two insertions, whose first has no reader and whose second reads it. Returns INVALID where there is no room.
     """
     if n == 0 or n + 2 > limit or (MUL < 0 and DIV < 0) or (ADD < 0 and SUB < 0):
         return INVALID
-    at = 1 + below(rng, n)
-    value = at
-    if at < n and uniform(rng) < 0.5:  # something that a later row reads, so that the output depends on the new rows
-        i = at + below(rng, n - at)
-        operand = g[i, 1 + below(rng, ARITY[g[i, 0]])]
-        value = operand if 0 <= operand <= at else at
-    other = value if uniform(rng) < 0.5 else below(rng, at + 1)
+    at = below(rng, n + 1)
+    operand, constant, slot = FIRST + n - 1, 0.0, 0
+    if at < n:
+        slot = below(rng, ARITY[g[at, 0]])
+        operand, constant = g[at, slot + 1], c[at, slot]
+    other = operand if operand != CONSTANT and uniform(rng) < 0.5 else below(rng, at + 1)
     open_rows(g, c, n, at, 2)
     divide = MUL < 0 or (DIV >= 0 and uniform(rng) < 0.5)
     g[at, 0] = DIV if divide else MUL
@@ -137,11 +136,18 @@ def graft(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
     g[at, 2] = other
     c[at, 0] = 0.0
     g[at + 1, 0] = ADD if SUB < 0 or (ADD >= 0 and uniform(rng) < 0.5) else SUB
-    g[at + 1, 1] = value
+    g[at + 1, 1] = operand
     g[at + 1, 2] = FIRST + at
+    c[at + 1, 0] = constant
     n += 2
     if at + 2 < n:
-        redirect(rng, g, value, FIRST + at + 1, at + 2, n)
+        if operand != CONSTANT and uniform(rng) < 0.3:
+            for i in range(at + 2, n):
+                for k in range(1, ARITY[g[i, 0]] + 1):
+                    if g[i, k] == operand:
+                        g[i, k] = FIRST + at + 1
+        else:
+            g[at + 2, slot + 1] = FIRST + at + 1
     return n
 
 

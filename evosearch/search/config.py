@@ -73,7 +73,7 @@ class SearchConfig:
     copying: float = 0.05
     fuel: float = 1e8
     migration: int = 8
-    patience: int = 60
+    patience: int = 100
     isolation: int = 40
     start: str = ""
 
