@@ -127,6 +127,7 @@ class Run:
         return {
             "schema_version": SHOW_SCHEMA,
             **self.summary(),
+            **({"note": self.meta["note"]} if self.meta.get("note") else {}),
             "front": [
                 {
                     "id": program.id,

@@ -42,15 +42,20 @@ def shown(run: ShownRun) -> list[str]:
     sampled = sum(program.certified_error is None for program in front)
     if sampled:
         lines.append(f"sampled: {sampled} of {len(front)} errors are largest values at sampled points, without a proof")
-    return [*lines, "", _totals(run), *_shares(run), how_it_ended(run), next_line(run)]
+    return [*lines, *_note(run), "", _totals(run), *_shares(run), how_it_ended(run), next_line(run)]
 
 
 def ending(run: ShownRun) -> list[str]:
     """What the end of a run prints."""
     table = live_table(run.front(), run.classical()) if run.front() else ["no program yet"]
     if run.status is Status.INTERRUPTED:  # the command says the rest
-        return [*table, _totals(run)]
-    return [*table, _totals(run), how_it_ended(run), next_line(run)]
+        return [*table, *_note(run), _totals(run)]
+    return [*table, *_note(run), _totals(run), how_it_ended(run), next_line(run)]
+
+
+def _note(run: ShownRun) -> list[str]:
+    """What the search says its result is worth, if it says anything."""
+    return [str(run.meta["note"])] if run.meta.get("note") else []
 
 
 def _totals(run: ShownRun) -> str:

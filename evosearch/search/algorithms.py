@@ -16,6 +16,7 @@ from evosearch.evolution.genome import MAX_INSTRUCTIONS
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 from evosearch.search.config import RunConfig, SearchConfig, Task
+from evosearch.search.enumeration import EnumerationSearch
 from evosearch.search.pareto import Confirm, ParetoSearch
 from evosearch.search.protocol import Search
 from evosearch.search.work import Problem
@@ -82,6 +83,8 @@ def make_search(config: RunConfig, task: Task, ops: OpSet, confirm: str) -> Sear
             from evosearch.search.nsga2 import NSGA2Search  # DEAP is slow to import
 
             return NSGA2Search(settings, problem, rules, members, how)
+        case "enumerate":
+            return EnumerationSearch(settings, problem, task.wrapper_cost(ops), how)
     return ParetoSearch(settings, problem, rules, members, how)
 
 

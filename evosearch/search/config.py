@@ -55,6 +55,7 @@ class SearchConfig:
         fuel: work of a slice, instructions x points.
         migration: slices of an island between two arrivals of its neighbour's best.
         patience: slices without an improvement after which an island starts anew.
+        starts: fits of each structure of an enumeration.
         isolation: slices for which a new island takes no migrants.
         start: text of the program that the search starts from; "" for the identity.
     """
@@ -75,6 +76,7 @@ class SearchConfig:
     migration: int = 8
     patience: int = 100
     isolation: int = 40
+    starts: int = 8
     start: str = ""
 
     def __post_init__(self) -> None:
@@ -84,7 +86,7 @@ class SearchConfig:
             raise ConfigError(f"search.islands must be at least 1, got {self.islands}")
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"search.seed must be a whole number from 0 to 2^63 - 1, got {self.seed}")
-        for name in ("elites", "members", "tournament", "migration", "patience", "max_cost", "fuel"):
+        for name in ("elites", "members", "tournament", "migration", "patience", "starts", "max_cost", "fuel"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"search.{name} must be at least 1, got {getattr(self, name)}")
         for name in ("elitism", "continuation", "copying"):

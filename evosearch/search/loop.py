@@ -249,6 +249,7 @@ class _Recorder:
         self._committed_at = clock()
         self._commit_took = 0.0
         self.last = Told()
+        self._note = ""
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
@@ -259,7 +260,7 @@ class _Recorder:
             self._progress.parent_seconds[what] += self._clock() - start
 
     def take(self, job: Job, told: Told, result: PoolResult) -> None:
-        progress, self.last = self._progress, told
+        progress, self.last, self._note = self._progress, told, told.note or self._note
         progress.seconds = self._clock() - self._start
         progress.slices += 1
         progress.evaluations += told.evaluations
@@ -283,6 +284,7 @@ class _Recorder:
                 "seconds": self._progress.seconds,
                 "evaluations": self._progress.evaluations,
                 "parent_seconds": self._progress.parent_seconds,
+                **({"note": self._note} if self._note else {}),
             }
             self._store.commit(to_parts(encode(self._search.state())), meta)
         self._committed_at = self._clock()

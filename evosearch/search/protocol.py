@@ -52,12 +52,13 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Told:
-    """What a told result adds to the run."""
+    """What a told result adds to the run; `note` is one line for people on what all of it is worth, and the last one stays."""
 
     entrants: tuple[Entrant, ...] = ()
     evaluations: int = 0
     work: int = 0  # instructions x points
     counters: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
 
 
 class Search(Protocol):
