@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from evosearch.errors import ConfigError
 from evosearch.evaluation.balls import UnsupportedError
-from evosearch.evaluation.certify import Certificate, certify
+from evosearch.evaluation.certify import Certificate, certify, certify_real
 from evosearch.evaluation.meaning import steps
 from evosearch.evaluation.region import region
 from evosearch.evaluation.sampled import error_sampled
@@ -78,12 +78,26 @@ def confirm(problem: Problem, program: Program, task: Confirming, ops: OpSet) ->
         that meets the constraints and whose error is above that of the polished one by no more than `HARMLESS`.
     """
     core, _ = polished(problem, program)
-    plain = judge(task.amend(task.wrap(core, ops)), task)
+    whole = task.amend(task.wrap(core, ops))
+    proof = certify_real(whole, task.target())
+    if proof.has_pole:
+        return {"refused": proof.reason}
+    most = _error(whole, proof, task) * (1.0 + HARMLESS)
     for version in _simplest_first(problem, core, task, ops):
         judged = judge(task.wrap(version.program, ops), task)
-        if judged.refusal is None and judged.error <= plain.error * (1.0 + HARMLESS):
+        if judged.refusal is None and judged.error <= most:
             return _entrant(judged, version.steps, task, ops)
-    return _entrant(plain, (), task, ops) if plain.refusal is None else {"refused": plain.refusal}
+    judged = judge(whole, task)
+    return _entrant(judged, (), task, ops) if judged.refusal is None else {"refused": judged.refusal}
+
+
+def _error(program: Program, proof: Certificate, task: Confirming) -> float:
+    """What a simpler program is compared with; inf where the program is no entrant itself."""
+    if task.unmet(program):
+        return math.inf
+    if proof.error_real is None:
+        return math.inf if _no_bound(program, task.target()) is None else error_sampled(program, task.target())
+    return proof.error_real
 
 
 def cut(program: Program, task: Any, ops: OpSet, digits: int) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def test_a_pole_is_refused():
 @pytest.fixture
 def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a user's functions: one that balls know, and one that mpmath alone knows."""
-    text = "def winners_line(x, m):\n    return x + m.mpf(1) / 2\n\n\ndef winners_zeta(x, m):\n    return m.zeta(x + 2)\n"
+    text = "def winners_line(x, m):\n    return x + m.mpf(1) / 2\n\n\ndef winners_sech(x, m):\n    return m.sech(x)\n"
     (tmp_path / "winners_functions.py").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -76,11 +76,11 @@ def test_a_bound_that_was_not_found_keeps_a_program_off_the_front():
 
 @pytest.mark.usefixtures("functions")
 def test_a_function_without_a_bound_is_sampled_but_a_pole_is_still_refused():
-    task = Approximation("winners_functions:winners_zeta", ("0", "1"))
+    task = Approximation("winners_functions:winners_sech", ("0", "1"))
     judged = judge(lines("add(x, 1.5)", "div(2.5, t0)"), task)
     assert judged.refusal is None
-    assert judged.unbounded == "there is no rigorous 'zeta'"
-    assert judged.error == pytest.approx(0.2020569, rel=1e-4)  # 1.6666... - zeta(2) and 1 - zeta(3)
+    assert judged.unbounded == "there is no rigorous 'sech'"
+    assert judged.error == pytest.approx(2 / 3)  # at 0
     assert "pole" in str(judge(lines("sub(x, 0.3)", "div(2.5, t0)"), task).refusal)
 
 
@@ -95,7 +95,7 @@ def searched(folder: Path, budget: int = 20_000, **task: object) -> api.Run:
 
 @pytest.mark.usefixtures("functions")
 def test_a_run_of_a_function_without_a_bound_says_sampled(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    run = searched(tmp_path / "run", function="winners_functions:winners_zeta", interval=["0", "1"])
+    run = searched(tmp_path / "run", function="winners_functions:winners_sech", interval=["0", "1"])
     assert run.front()
     assert all(program.certified_error is None for program in run.front())
     assert all(program.metrics["certificate"].startswith("sampled: there is no") for program in run.front())
