@@ -48,8 +48,8 @@ class Fitter:
     def least_squares(self, program: Program) -> tuple[Program, float]:
         """The program with constants fitted in float64 from where they stand, and the root mean square error."""
         code = self._load(program, ())
-        bench = self._bench
-        p = len(self._free)
+        bench, p = self._bench, len(self._free)
+        bench.m[C_LO] = 0.0
         loss = self._kernels.levenberg_marquardt(bench, code, len(code), p, int(bench.k[FULL]), 1e-3, 1e-2)
         return self._taken(program), float(np.sqrt(loss / bench.k[0]))
 
