@@ -24,7 +24,9 @@ def enumerated(ops, costs, level):
 
 def all_genomes(ops, n):
     """Every genome of n rows of binary ops, one row after the other in all ways."""
-    rows = [[(op, a, b, CONSTANT) for op, _ in enumerate(ops) for a, b in product(range(-1, i + 1), repeat=2)] for i in range(n)]
+    rows = [
+        [(op, a, b, CONSTANT) for op, _ in enumerate(ops) for a, b in product(range(-1, i + 1), repeat=2)] for i in range(n)
+    ]
     return product(*rows)
 
 
