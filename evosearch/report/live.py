@@ -38,7 +38,7 @@ class PlainDisplay(Observer):
         """Say what runs where."""
         self.budget = Budget.parse(config.search.budget)
         search, what = config.search, f"{workers} workers" if workers != 1 else "1 worker"
-        where = f"seed {search.seed}, {search.islands} islands, {what}"
+        where = f"seed {search.seed}, {search.breadth()}, {what}"
         self.write(f"run {folder.resolve().name} in {folder}   {task}   {where}")
 
     def warming(self, line: str) -> None:

@@ -37,7 +37,7 @@ def shown(run: ShownRun) -> list[str]:
     """What `show` prints: the run, its front with ids, how it ended, what to type next."""
     front = run.front()
     search = run.config.search
-    lines = [f"run {run.name}   {run.task_text}   {search.algorithm}, seed {search.seed}, {search.islands} islands", ""]
+    lines = [f"run {run.name}   {run.task_text}   {search.algorithm}, seed {search.seed}, {search.breadth()}", ""]
     lines += front_table(front, run.classical()) if front else ["no program yet"]
     sampled = sum(program.certified_error is None for program in front)
     if sampled:

@@ -95,6 +95,10 @@ class SearchConfig:
         Budget.parse(self.budget)
         self.goal()
 
+    def breadth(self) -> str:
+        """What the search spreads its work over, for people: "8 islands", or "8 starts" of each structure."""
+        return f"{self.starts} starts" if self.algorithm == "enumerate" else f"{self.islands} islands"
+
     def goal(self) -> Goal | None:
         """The goal of `until`, if there is one."""
         return Goal.parse(self.until) if self.until.strip() else None

@@ -74,6 +74,7 @@ def test_the_known_best_of_small_costs_is_found_and_called_evidence(tmp_path: Pa
     assert best[2] == pytest.approx(2.98e-2, rel=0.01)
     assert best[3] == pytest.approx(8.67e-4, rel=0.01)
     note = "evidence, not a proof: every structure of cost <= 3 (1,344), each fitted from 4 starts"
+    assert "enumerate, seed 1, 4 starts" in shown(run)[0]
     assert note in shown(run)
     assert run.show_json()["note"] == note
 
