@@ -17,7 +17,6 @@ from evosearch.search.island import ANCESTOR, COUNT, ELITES_OF, ERROR, NICHES, P
 from evosearch.search.pareto import ParetoSearch
 from primitives.arithmetic import FIELD
 
-
 CONFIRM = "confirm:confirm"
 """Never called: candidates are left unconfirmed."""
 
