@@ -95,6 +95,7 @@ def resume(
         before = Run(before.folder)  # as it stands now that nobody else writes
         _refuse_finished(before, config, extended=bool(changes))
         prepared = _prepare(config)
+        store.reopen()
         if parts := store.checkpoint():
             prepared.search.restore(checkpoint.decode(checkpoint.from_parts(parts), prepared.ops))
         store.write_meta({"config": config.to_table(), "status": Status.RUNNING})

@@ -274,7 +274,7 @@ def approach(b: Bench, code: Code, n: int, p: int, start: int, end: int) -> bool
         share = step / STEPS
         for j in range(b.k[POINTS]):
             b.m[TARGET, j] = b.m[start, j] + share * (b.m[end, j] - b.m[start, j])
-        if not levenberg_marquardt(b, code, n, p, b.k[APPROACH], 1e-3, 1e-2) < 1e300:
+        if not levenberg_marquardt(b, code, n, p, b.k[APPROACH], 1e-6, 1e-2) < 1e300:
             return False
     return True
 

@@ -156,6 +156,15 @@ class EnumerationSearch:
         if ticket is None:
             return None
         self._open[ticket.number] = ticket
+        return self._job(ticket)
+
+    def closing(self) -> tuple[Job, ...]:
+        """The candidates that are not confirmed yet."""
+        waiting = [*self._open.values(), *self._queue]
+        self._open = {ticket.number: ticket for ticket in waiting if ticket.candidate is not None}
+        return tuple(self._job(ticket) for _, ticket in sorted(self._open.items()))
+
+    def _job(self, ticket: _Ticket) -> Job:
         if ticket.candidate is not None:
             payload = {"problem": self._problem, "program": ticket.candidate, **self._confirm.context}
             return Job(ticket.number, self._confirm.function, payload)

@@ -143,7 +143,32 @@ def run_loop(
         recorder.commit(Status.INTERRUPTED)
         raise
     recorder.commit(status)
+    if status is not Status.INTERRUPTED:
+        _close(search, pool, open_jobs, results, recorder, interrupt)
+        observe(progress)
     return status
+
+
+def _close(
+    search: Search,
+    pool: Pool,
+    open_jobs: deque[Job],
+    results: dict[int, PoolResult],
+    recorder: _Recorder,
+    interrupt: Interrupt,
+) -> None:
+    """Confirm what was found last. The checkpoint stands before it, so that a resumed run walks the same path again."""
+    asked = {job.number for job in open_jobs}
+    jobs = search.closing()
+    for job in jobs:
+        if job.number not in asked:
+            pool.submit(job.number, job.function, job.payload)
+    for job in jobs:
+        result = _wait_for(job.number, pool, results, interrupt)
+        if result is None or result.error is not None:
+            break
+        recorder.take_closing(job, search.tell(job, result.value))
+    recorder.commit_closing()
 
 
 def _step(
@@ -271,6 +296,14 @@ class _Recorder:
             self._store.record(job.number, told, result.seconds, result.waited)
         for entrant in told.entrants:
             enter_front(progress.front, entrant)
+
+    def take_closing(self, job: Job, told: Told) -> None:
+        self._store.record(job.number, told, closing=True)
+        for entrant in told.entrants:
+            enter_front(self._progress.front, entrant)
+
+    def commit_closing(self) -> None:
+        self._store.commit([], {})
 
     def commit_when_due(self) -> None:
         if self._clock() - self._committed_at >= max(COMMIT_SECONDS, COMMIT_SHARE * self._commit_took):

@@ -135,6 +135,9 @@ class ParetoSearch:
             return None
         ticket = self._queue.popleft()
         self._open[ticket.number] = ticket
+        return self._job(ticket)
+
+    def _job(self, ticket: _Ticket) -> Job:
         if ticket.candidate is not None:
             payload = {"problem": self._problem, "program": ticket.candidate, **self._confirm.context}
             return Job(ticket.number, self._confirm.function, payload)
@@ -146,6 +149,12 @@ class ParetoSearch:
             "banned": ticket.banned,
         }
         return Job(ticket.number, self.slice_function, payload)
+
+    def closing(self) -> tuple[Job, ...]:
+        """The candidates that are not confirmed yet."""
+        waiting = [*self._open.values(), *self._queue]
+        self._open = {ticket.number: ticket for ticket in waiting if ticket.candidate is not None}
+        return tuple(self._job(ticket) for _, ticket in sorted(self._open.items()))
 
     def tell(self, job: Job, result: Any) -> Told:
         """Take a result; only here are new jobs made."""

@@ -82,6 +82,12 @@ class Search(Protocol):
     def tell(self, job: Job, result: Any) -> Told:
         """Take a result, in ask order."""
 
+    def closing(self) -> tuple[Job, ...]:
+        """Jobs that only confirm what was found, asked already or not; a run that stops does them after its checkpoint.
+
+        They add no evaluations. Their results are told out of turn, to a search that is not asked again.
+        """
+
     def state(self) -> dict[str, Any]:
         """All that is needed to go on, as plain data; taken between `tell` calls.
 

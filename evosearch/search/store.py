@@ -30,7 +30,8 @@ _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE programs (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, slice INTEGER NOT NULL, cost REAL NOT NULL, error REAL NOT NULL,
-    metrics TEXT NOT NULL, text TEXT NOT NULL, json TEXT NOT NULL, parent TEXT, operators TEXT NOT NULL, steps INTEGER NOT NULL
+    metrics TEXT NOT NULL, text TEXT NOT NULL, json TEXT NOT NULL, parent TEXT, operators TEXT NOT NULL, steps INTEGER NOT NULL,
+    closing INTEGER NOT NULL
 );
 CREATE TABLE slices (
     number INTEGER PRIMARY KEY, evaluations INTEGER NOT NULL, work INTEGER NOT NULL, counters TEXT NOT NULL,
@@ -132,10 +133,16 @@ class Store:
 
     # Writing
 
-    def record(self, number: int, told: Told, busy_seconds: float = 0.0, waited_seconds: float = 0.0) -> None:
-        """Keep what the told job `number` adds, until the next `commit`."""
-        counters = json.dumps(dict(told.counters), sort_keys=True)
-        self._slices.append((number, told.evaluations, told.work, counters, busy_seconds, waited_seconds))
+    def record(
+        self, number: int, told: Told, busy_seconds: float = 0.0, waited_seconds: float = 0.0, *, closing: bool = False
+    ) -> None:
+        """Keep what the told job `number` adds, until the next `commit`.
+
+        With `closing` it was told out of turn, after the last checkpoint: only its programs are kept, until `reopen`.
+        """
+        if not closing:
+            counters = json.dumps(dict(told.counters), sort_keys=True)
+            self._slices.append((number, told.evaluations, told.work, counters, busy_seconds, waited_seconds))
         for entrant in told.entrants:
             self._programs.append(
                 {
@@ -149,6 +156,7 @@ class Store:
                     "parent": entrant.parent,
                     "operators": json.dumps(entrant.operators),
                     "steps": entrant.steps,
+                    "closing": int(closing),
                 }
             )
 
@@ -169,6 +177,11 @@ class Store:
                 raise
         self._slices.clear()
         self._programs.clear()
+
+    def reopen(self) -> None:
+        """Drop the programs that were told out of turn when the run stopped: they are confirmed again in their turn."""
+        with _explained(self.folder):
+            self._connection.execute("DELETE FROM programs WHERE closing = 1")
 
     def write_meta(self, meta: Mapping[str, Any]) -> None:
         """Write meta values only; what was recorded goes on waiting for its `commit`."""
@@ -219,8 +232,8 @@ class Store:
 
 _SET_META = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 _UPSERT = """
-INSERT INTO programs (key, slice, cost, error, metrics, text, json, parent, operators, steps)
-VALUES (:key, :slice, :cost, :error, :metrics, :text, :json, :parent, :operators, :steps)
+INSERT INTO programs (key, slice, cost, error, metrics, text, json, parent, operators, steps, closing)
+VALUES (:key, :slice, :cost, :error, :metrics, :text, :json, :parent, :operators, :steps, :closing)
 ON CONFLICT (key) DO UPDATE SET
     cost = excluded.cost, error = excluded.error, metrics = excluded.metrics, text = excluded.text, json = excluded.json
 """
