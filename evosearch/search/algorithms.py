@@ -23,6 +23,8 @@ from evosearch.search.work import Problem
 
 FIT_POINTS, PROBE_POINTS, DENSE_POINTS = 32, 128, 256
 MOST_LEVELS = 64
+STARTED = ("pareto", "hillclimb")
+"""Algorithms that can start from a program; it is one of the core's variable where the target is factored."""
 
 
 @runtime_checkable
@@ -70,6 +72,9 @@ def make_search(config: RunConfig, task: Task, ops: OpSet, confirm: str) -> Sear
         "copying": settings.copying,
         "scratch": 0.0,
     }
+    start = config.load_start(problem.ops)
+    if start is not None and settings.algorithm not in STARTED:
+        raise ConfigError(f"algorithm '{settings.algorithm}' takes no start program; use one of {', '.join(STARTED)}")
     members = settings.members
     alone = dataclasses.replace(settings, migration=sys.maxsize)
     match settings.algorithm:
@@ -86,7 +91,7 @@ def make_search(config: RunConfig, task: Task, ops: OpSet, confirm: str) -> Sear
             return NSGA2Search(settings, problem, rules, members, how)
         case "enumerate":
             return EnumerationSearch(settings, problem, task.wrapper_cost(ops), how)
-    return ParetoSearch(settings, problem, rules, members, how)
+    return ParetoSearch(settings, problem, rules, members, how, start)
 
 
 def make_problem(settings: SearchConfig, task: FunctionTask, ops: OpSet) -> Problem:

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evosearch.evolution.genome import CONSTANT, MAX_CONSTANTS
-from evosearch.language.infer import canonical_hash
+from evosearch.errors import ConfigError
+from evosearch.evolution.genome import CONSTANT, MAX_CONSTANTS, MAX_INSTRUCTIONS
+from evosearch.language.infer import canonical_hash, without_dead_code
 from evosearch.language.program import Const, Instruction, Operand, Program, function_signature
 from evosearch.search.config import SearchConfig
 from evosearch.search.island import (
@@ -45,6 +46,8 @@ from evosearch.search.work import Problem
 Place = tuple[int, int]
 """Where an island stores a program: indices of the first two axes of its arrays."""
 OPERATORS = ("", "insert", "delete", "rewire", "change op", "copy", "lift", "absorb", "graft", "lower")
+UNKNOWN = 1e300
+"""Error of a program that was not fitted yet."""
 IMPROVEMENT = 0.999
 """A candidate is confirmed when its error is below this share of the archive's at its cost."""
 
@@ -95,10 +98,16 @@ class ParetoSearch:
     warm_function = "evosearch.search.work:warm"
 
     def __init__(
-        self, config: SearchConfig, problem: Problem, rules: Mapping[str, Any], members: int, confirm: Confirm
+        self,
+        config: SearchConfig,
+        problem: Problem,
+        rules: Mapping[str, Any],
+        members: int,
+        confirm: Confirm,
+        start: Program | None = None,
     ) -> None:
         self._config, self._problem, self._rules, self._confirm = config, problem, dict(rules), confirm
-        self._members = members
+        self._members, self._start = members, start
         count = config.islands
         self._slices = [0] * count
         self._restarts = [0] * count
@@ -170,7 +179,10 @@ class ParetoSearch:
     def _new_island(self, number: int) -> Island:
         """An empty island with a stream of random numbers of its own."""
         seed = np.random.SeedSequence((self._config.seed, number, self._restarts[number])).generate_state(1, np.uint64)[0]
-        return self._empty(int(seed))
+        island = self._empty(int(seed))
+        if self._start is not None:
+            plant(island, self._start, self._problem, self._rules["elites"])
+        return island
 
     def _empty(self, seed: int) -> Island:
         """An empty island."""
@@ -335,3 +347,27 @@ def rows_program(rows: NDArray[np.int8], values: NDArray[np.float64], problem: P
         Instruction(ops[row[0]], tuple(operand(int(row[k + 1])) for k in range(ops[row[0]].arity))) for row in rows
     )
     return Program(function_signature(), instructions, (len(instructions),))
+
+
+def plant(island: Island, program: Program, problem: Problem, elites: int) -> None:
+    """Make a program of the core's variable the first member of its cost; ConfigError where it does not fit there."""
+    program = without_dead_code(program)
+    count, outputs = len(program.instructions), program.outputs
+    if count == 0 or outputs != (count,):
+        raise ConfigError("the start program must return the value of its last instruction; leave --from out for the identity")
+    names = [op.name for op in problem.ops]
+    codes = [names.index(instruction.op.name) for instruction in program.instructions]
+    level = int(problem.costs[codes].sum())
+    if level >= problem.levels or count > MAX_INSTRUCTIONS or len(program.constants) > MAX_CONSTANTS:
+        raise ConfigError(
+            f"the start program has {count} instructions and costs {level * problem.unit:g}; "
+            f"programs may cost {(problem.levels - 1) * problem.unit:g}: raise search.max_cost"
+        )
+    place = NICHES * elites
+    for i, instruction in enumerate(program.instructions):
+        operands = [CONSTANT if isinstance(arg, Const) else arg for arg in instruction.args]
+        island.code[level, place, i, : 1 + len(operands)] = [codes[i], *operands]
+    island.values[level, place, : len(program.constants)] = [constant.hi for constant in program.constants]
+    island.values[level, place, ERROR] = UNKNOWN
+    island.notes[level, place, LENGTH] = count
+    island.sizes[level, :2] = 1, 1 % (island.values.shape[1] - place)  # members, and where the next one goes
