@@ -75,16 +75,15 @@ def levels_of(s: Island, costs: Ints) -> Ints:
     return np.asarray((costs[s.code[0, :, :, 0]] * live).sum(axis=1))
 
 
-def select(
-    levels: Ints, errors: Floats, count: int
-) -> tuple[Ints, Floats]:
+def select(levels: Ints, errors: Floats, count: int) -> tuple[Ints, Floats]:
     """NSGA-II's choice (Deb et al. 2002) of at most `count` programs: their places and crowding distances.
 
     Distances between errors are counted in binary orders of magnitude.
     """
     if len(errors) == 0:
         return np.zeros(0, np.int64), np.zeros(0)
-    mantissas, exponents = np.frexp(errors)  # piecewise linear between powers of two, since libm's logarithm differs
+    # piecewise linear between powers of two, since libm's logarithm differs between machines; an error may be 0
+    mantissas, exponents = np.frexp(np.maximum(errors, 1e-300))
     sizes = exponents + 2.0 * mantissas
     members = [_Member(*row) for row in zip(range(len(errors)), levels.tolist(), sizes.tolist(), strict=True)]
     chosen = tools.selNSGA2(members, count, nd="log")
@@ -120,9 +119,7 @@ def _admit(s: Island, other: Island, costs: Ints) -> None:
     s.sizes[0, COUNT] = start + len(places)
 
 
-def _survive(
-    s: Island, problem: Problem, members: int, banned: tuple[int, ...]
-) -> tuple[Ints, Floats, Floats]:
+def _survive(s: Island, problem: Problem, members: int, banned: tuple[int, ...]) -> tuple[Ints, Floats, Floats]:
     """Let the chosen ones survive; return their levels, crowding distances, and the best error at or below each level."""
     places = candidates(s, int(s.sizes[0, COUNT]), banned)
     chosen, crowding = select(levels_of(s, problem.costs)[places], s.values[0, places, ERROR], members)

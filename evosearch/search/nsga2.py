@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from evosearch.search.generations import levels_of, make_population
-from evosearch.search.island import COUNT, ERROR, Island
+from evosearch.search.island import COUNT, ERROR, KEY, Island
 from evosearch.search.pareto import ParetoSearch, Place
 
 
@@ -26,5 +26,6 @@ class NSGA2Search(ParetoSearch):
         levels = levels_of(island, self._problem.costs)[:count]
         leaders: dict[int, Place] = {}
         for place in np.argsort(island.values[0, :count, ERROR], kind="stable").tolist():
-            leaders.setdefault(int(levels[place]), (0, place))
+            if int(island.notes[0, place, KEY]) not in self._banned:
+                leaders.setdefault(int(levels[place]), (0, place))
         return dict(sorted(leaders.items()))

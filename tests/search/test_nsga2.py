@@ -64,6 +64,7 @@ def test_selection_prefers_the_better_front_then_the_emptier_place() -> None:
     # distances count orders of magnitude: 1e-4 between 1e-1 and 1e-8 is in an emptier place than 1e-7
     crowded = select(np.array([1, 2, 3, 4]), np.array([1e-1, 1e-4, 1e-7, 1e-8]), 3)[0]
     assert sorted(crowded) == [0, 1, 3]
+    assert select(np.array([2, 2]), np.array([1e-9, 0.0]), 1)[0].tolist() == [1]
 
 
 def test_survivors_of_many_are_never_dominated_by_the_dropped() -> None:
@@ -115,6 +116,8 @@ def test_immigrants_join_and_the_refused_leave() -> None:
     assert key in settled.notes[0, : settled.sizes[0, COUNT], KEY]
     without = from_arrays(run_generations(**payload, island=empty, migrants=source._asdict(), banned=(key,))["island"])
     assert key not in without.notes[0, : without.sizes[0, COUNT], KEY] and not empty["sizes"].any()
+    found._banned = (key,)
+    assert best not in found._leaders(source).values()
 
 
 def test_a_run_depends_on_its_seed_and_not_on_workers_or_interruptions() -> None:
