@@ -40,6 +40,9 @@ WIDTH = 3.0
 """Constants are guessed from 2^-WIDTH to 2^WIDTH, evenly in the exponent, with either sign."""
 SAME = 1e-3
 """Two structures whose errors differ by less than this share are taken for one function in other words."""
+NEAR = 8.0
+"""How far above the error asked for a fit may be to go on: most of those that reach a rational function's best constants
+crawl there along a valley."""
 FIT_ERROR = 2 * MAX_CONSTANTS
 """Column of `Found.values` after the constants' high and low parts."""
 STRUCTURES, FITS, N_COUNTS = 0, 1, 2
@@ -75,12 +78,14 @@ class StartRules(NamedTuple):
     Attributes:
         seed: of all guesses.
         starts: fits of a structure that has constants.
+        patience: most steps of a fit that comes near the hurdle.
         hurdle: root mean square error that a structure must be below.
         floor: loss at which float64 residuals are noise; below it constants are refined in double-double.
     """
 
     seed: int
     starts: int
+    patience: int
     hurdle: float
     floor: float
 
@@ -123,7 +128,7 @@ def fit_structure(w: Walk, n: int, b: Bench, probe: Bench, t: Scratch, rules: St
     for _ in range(rules.starts if p > 0 else 1):
         guess_start(b, t, n, p)
         found.counts[FITS] += 1.0
-        error = fit_start(b, probe, t, n, p, best, rules.floor)
+        error = fit_start(b, probe, t, n, p, best, rules)
         if error < best:
             best = error
             copy_row(b.m, C, BEST_START)
@@ -156,18 +161,18 @@ def guess_start(b: Bench, t: Scratch, n: int, p: int) -> None:
 
 
 @kernel
-def fit_start(b: Bench, probe: Bench, t: Scratch, n: int, p: int, limit: float, floor: float) -> float:
+def fit_start(b: Bench, probe: Bench, t: Scratch, n: int, p: int, limit: float, rules: StartRules) -> float:
     """Fit row C from where it stands; return the root mean square error, infinite where it is not below `limit` or a pole
     hides between the points."""
     points = b.k[POINTS]
     for k in range(MAX_CONSTANTS):
         b.m[C_LO, k] = 0.0
     now = levenberg_marquardt(b, t.code, n, p, b.k[DEEP], 1e-2, 1e-3) if p > 0 else loss(b, t.code, n, p, C)
-    if not np.sqrt(now / points) < 1.5 * limit:
+    if not np.sqrt(now / points) < NEAR * limit:
         return np.inf
     if p > 0:
-        now = levenberg_marquardt(b, t.code, n, p, b.k[DEEP], 1e-4, 1e-5)
-    if now < floor:
+        now = levenberg_marquardt(b, t.code, n, p, rules.patience, 1e-6, 1e-6)
+    if now < rules.floor:
         now = refine(b, t.code, n, p)
     error = np.sqrt(now / points)
     if not error < limit:
@@ -175,7 +180,7 @@ def fit_start(b: Bench, probe: Bench, t: Scratch, n: int, p: int, limit: float, 
     for k in range(p):
         probe.m[C, k] = b.m[C, k]
         probe.m[C_LO, k] = b.m[C_LO, k]
-    if now < floor:
+    if now < rules.floor:
         loss_dd(probe, t.code, n, p, C)
     else:
         loss(probe, t.code, n, p, C)
