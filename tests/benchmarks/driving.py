@@ -1,4 +1,7 @@
-"""What the benchmarks share: driving a search in this process, and what came of it."""
+"""What the benchmarks share: driving a search in this process, and what came of it.
+
+Competitors have one thread, and their seconds are the processor's: those of the clock where nothing else runs.
+"""
 
 from __future__ import annotations
 
@@ -79,10 +82,10 @@ def warm(search: Search) -> None:
 
 def drive(search: Search, until: Callable[[Totals], bool]) -> Totals:
     """Run the search's jobs one by one in this process until a condition holds or nothing is left."""
-    totals, start = Totals(), time.perf_counter()
+    totals, start = Totals(), time.process_time()
     while not until(totals) and not search.finished and (job := search.ask()) is not None:
         told = search.tell(job, resolve(job.function)(**job.payload))
-        totals.seconds = time.perf_counter() - start
+        totals.seconds = time.process_time() - start
         totals.work += told.work
         totals.evaluations += told.evaluations
         for entrant in told.entrants:

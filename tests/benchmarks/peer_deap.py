@@ -38,15 +38,15 @@ def grow(fit: Floats, check: Floats, seconds: float, seed: int, operations: int,
     primitives = _primitives(1)
     primitives.addEphemeralConstant("c", _constant)
     trees: list[Any] = [_Tree(gp.genHalfAndHalf(primitives, 1, 3)) for _ in range(POPULATION)]
-    count, start = 0, time.perf_counter()
-    while time.perf_counter() - start < seconds:
+    count, start = 0, time.process_time()
+    while time.process_time() - start < seconds:
         for tree in trees:
             if not tree.fitness.valid:
                 tree.fitness.values = (_score(tree, primitives, fit, fitted),)
                 count += 1
         best = min(trees, key=lambda tree: tree.fitness.values[0])
         trees = [best, *_offspring(trees[1:], primitives, operations)]
-    taken = time.perf_counter() - start
+    taken = time.process_time() - start
     sizes = np.array([sum(node.arity > 0 for node in tree) for tree in trees], np.int64)
     with np.errstate(all="ignore"):
         values = gp.compile(best, primitives)(check[0])

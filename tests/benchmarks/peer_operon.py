@@ -15,7 +15,7 @@ OPTIMIZER_ITERATIONS = 5
 
 
 def grow(fit: Floats, check: Floats, seconds: float, seed: int, length: int) -> Grown:
-    """Search for `seconds` on one thread with trees of at most `length` nodes.
+    """Search for `seconds` (Operon's are the clock's) on one thread with trees of at most `length` nodes.
 
     The wheel of pyoperon computes in float32. Mean squared error with linear scaling is its usual setting; the scaling is
     not counted as operations.
@@ -79,9 +79,9 @@ def grow(fit: Floats, check: Floats, seconds: float, seed: int, length: int) -> 
         max_time=max(1, round(seconds)),
     )
     search = op.GeneticProgrammingAlgorithm(config, problem, trees, coefficients, generator, reinserter)
-    start = time.perf_counter()
+    start = time.process_time()
     search.Run(op.RandomGenerator(np.uint64(seed)), None, 1, False)
-    taken = time.perf_counter() - start
+    taken = time.process_time() - start
     individuals = list(search.Individuals)[:POPULATION]
     operations = np.array([_operations(individual.Genotype) for individual in individuals], np.int64)
     best = min(individuals, key=lambda individual: individual.GetFitness(0))
