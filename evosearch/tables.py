@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -54,6 +55,8 @@ def _read(hint: Any, value: Any, where: str) -> Any:
         return hint(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if hint is float and type(value) is float and not math.isfinite(value):
+        raise ConfigError(f"{where} must be a finite number, got {value}")
     if hint in (str, int, float, bool, type(None)) and type(value) is hint:
         return value
     raise ConfigError(f"{where} must be {_describe(hint)}, got {value!r}")
