@@ -35,12 +35,14 @@ class Grown:
         fitted: candidates whose constants were fitted (evaluated, where they are not fitted).
         operations: + - * / in each program of the last population; (programs,).
         error: largest absolute error of the best program, in float64.
+        best: the same by the program's cost, where there is a choice.
     """
 
     fitted: int
     seconds: float
     operations: Ints
     error: float
+    best: dict[float, float] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
