@@ -1,7 +1,8 @@
 """The float64 error on the whole interval: the real error and the rounding bound, on cells that are refined where needed.
 
-Cells are the pieces of the real proof, cut further. A cell without a bound is cut again: geometrically next to zero,
-else down to single floats, which are evaluated in IEEE arithmetic.
+Cells are the pieces of the real proof, cut further. A cell whose bound is above what the error is known to reach is cut
+again (`grid`): geometrically next to zero, else in equal parts, down to single floats, which are evaluated in IEEE
+arithmetic. So cells get small next to singular points and nowhere else.
 """
 
 from __future__ import annotations
@@ -16,24 +17,24 @@ from numpy.typing import NDArray
 
 from evosearch.evaluation.balls import UnsupportedError, precision
 from evosearch.evaluation.formats import FloatFormat
+from evosearch.evaluation.grid import Cells, cut, grid
 from evosearch.evaluation.ieee import float_errors
 from evosearch.evaluation.meaning import steps
 from evosearch.evaluation.proof import Bounded, Proof
 from evosearch.evaluation.region import Region
 from evosearch.evaluation.rounding import Rounded, propagate
 from evosearch.evaluation.target import ErrorMeasure
-from evosearch.evaluation.taylor import Piece, Scaled, lowered, scaled
+from evosearch.evaluation.taylor import Scaled, lowered, scaled
 from evosearch.language.program import Program
 
 Array = NDArray[np.float64]
-_PER_PIECE = 16  # cells to begin with
-_ROUNDS = 24  # of cutting cells that have no bound
-_SHARPEN = 3  # rounds of cutting the worst cells
+_ROUNDS = 40  # of cutting cells
 _MOST_OPEN = 300  # cells without a bound at which the work ends
-_MOST_SHARPENED = 1500
-_SHARP = 1.01  # bounds so near to what is reached need no cutting
-_CUTS = 4
-_WAYS = 8
+_MOST_CUT = 1500  # cells that are cut in one round
+_MOST_CELLS = 20_000  # in all, once every cell has a bound
+_SHARP = 1.005  # bounds so near to the real error need no cutting
+_EVERY = 4  # cells, of which one is looked at more closely
+_ENOUGH = 1.3  # the same for rounding, whose bound is a worst case anyway
 
 
 @dataclass(frozen=True)
@@ -61,26 +62,35 @@ def float_error(program: Program, region: Region, proof: Proof, form: FloatForma
     with precision(max(proof.bits, 64)):
         locals_ = [_local(region, bounded, proof) for bounded in proof.pieces]
     work = _Work(program, region, form, locals_)
-    lower, upper, owner = _grid([bounded.piece for bounded in proof.pieces])
+    cells = work.bounded(grid([bounded.piece for bounded in proof.pieces]))
+    # A bound from a cell may take zero for +0.
+    at_floats = work.at([0.0, -0.0])
     floor = max((bounded.low for bounded in proof.pieces), default=0.0)
-    worst, points = 0.0, set[float]()
+    reached = max(floor, work.at_middles(cells))
+    settled, spent = 0.0, 0
     for _ in range(_ROUNDS):
-        if not len(lower):
+        reached = max(reached, at_floats, work.at_worst(cells))
+        if reached == math.inf:
+            return math.inf
+        loose = ~(cells.high <= max(_SHARP * floor + _ENOUGH * (reached - floor), settled))
+        settled = max(settled, cells.where(~loose).highest)
+        cells = cells.where(loose)
+        unbounded = int(np.isinf(cells.high).sum())
+        if not len(cells) or unbounded > _MOST_OPEN or (spent > _MOST_CELLS and not unbounded):
             break
-        highest, failed = work.bounds(lower, upper, owner, max(worst, floor))
-        worst = max(worst, highest)
-        if failed.sum() > _MOST_OPEN:
-            return _given_up(program, region, lower[failed], form)
-        lower, upper, owner = _cut(lower[failed], upper[failed], owner[failed], points, form)
-    if len(lower):
-        return _given_up(program, region, lower, form)
-    return max(worst, *float_errors(program, region, sorted(points), form).values(), 0.0) if points else worst
+        settled = max(settled, cells.beyond(_MOST_CUT).highest)
+        parts, floats = cut(cells.worst(_MOST_CUT), form)
+        at_floats = max(at_floats, work.at(floats))
+        cells, spent = work.bounded(parts), spent + len(parts)
+    if cells.highest == math.inf:
+        return _given_up(work, cells)
+    return max(settled, cells.highest, at_floats)
 
 
-def _given_up(program: Program, region: Region, lower: Array, form: FloatFormat) -> float:
+def _given_up(work: _Work, cells: Cells) -> float:
     """inf where the program gives an infinity or a NaN in one of the cells; else there is no bound, and no proof of none."""
-    points = [float(form.dtype(x)) for x in lower[:: max(1, len(lower) // 50)]]
-    if math.inf in float_errors(program, region, points, form).values():
+    lower = cells.where(np.isinf(cells.high)).lower
+    if work.at([float(work.form.dtype(x)) for x in lower[:: max(1, len(lower) // 50)]]) == math.inf:
         return math.inf
     raise UnsupportedError(f"rounding errors could not be bounded near x = {float(lower[0]):.6g}")
 
@@ -89,28 +99,31 @@ class _Work:
     """Bounds of cells; remembers the local knowledge."""
 
     def __init__(self, program: Program, region: Region, form: FloatFormat, locals_: Sequence[_Local]) -> None:
-        self.line = steps(program)
+        self.program, self.line = program, steps(program)
         self.region, self.form, self.locals = region, form, locals_
 
-    def bounds(self, lower: Array, upper: Array, owner: NDArray[np.int64], floor: float) -> tuple[float, NDArray[np.bool_]]:
-        """The error of every float of the cells, and which cells have no bound.
+    def bounded(self, cells: Cells) -> Cells:
+        """The cells with their own bounds where those are less than the bounds of the wholes that they were cut from."""
+        own = self.once(cells.lower, cells.upper, cells.owner)
+        return cells.bounded_by(np.where(np.isnan(own), np.inf, own))
 
-        The worst cells are cut a few times, as long as they are above `floor`, which is known to be reached about.
-        """
-        values = self.once(lower, upper, owner)
-        failed = ~np.isfinite(values)
-        values[failed] = 0.0
-        for _ in range(_SHARPEN):
-            highest = float(values.max())
-            bad = values > max(floor, 0.7 * highest)
-            if highest <= floor * _SHARP or bad.sum() > _MOST_SHARPENED:
-                break
-            lower, upper, owner = _divide(lower[bad], upper[bad], owner[bad], _CUTS)
-            # A part has its own bound and that of the whole.
-            finer = self.once(lower, upper, owner)
-            values = np.concatenate([np.fmin(finer, np.repeat(values[bad], _CUTS)), [float(values[~bad].max(initial=0.0))]])
-            lower, upper, owner = np.append(lower, lower[:1]), np.append(upper, upper[:1]), np.append(owner, owner[:1])
-        return float(values.max()), failed
+    def at(self, floats: Sequence[float]) -> float:
+        """The largest error at the floats that are in the interval."""
+        return max(float_errors(self.program, self.region, floats, self.form).values(), default=0.0)
+
+    def at_worst(self, cells: Cells) -> float:
+        """The error in the middle of the cell with the largest bound."""
+        if not len(cells):
+            return 0.0
+        worst = int(np.argmax(cells.high))
+        return self.at([float(self.form.dtype((cells.lower[worst] + cells.upper[worst]) / 2))])
+
+    def at_middles(self, cells: Cells) -> float:
+        """The largest bound of the error in the middles of some cells: about what the best bound of the cells can be."""
+        some = cells.where(np.arange(0, len(cells), _EVERY))
+        middles = (some.lower + some.upper) / 2
+        own = self.once(middles, middles, some.owner)
+        return float(own[np.isfinite(own)].max(initial=0.0))
 
     def once(self, lower: Array, upper: Array, owner: NDArray[np.int64]) -> Array:
         rounded = propagate(self.line, lower, upper, self.form)
@@ -211,64 +224,3 @@ def _plain(region: Region, bounded: Bounded) -> tuple[float, float, float]:
             weight = abs(region.weight(x)[0])
     low, high = float(function.lower()), float(function.upper())
     return math.nextafter(low, -math.inf), math.nextafter(high, math.inf), math.nextafter(float(weight.upper()), math.inf)
-
-
-def _grid(pieces: Sequence[Piece]) -> tuple[Array, Array, NDArray[np.int64]]:
-    lowers, uppers = [], []
-    for piece in pieces:
-        edges = np.linspace(float(arb(piece.lower)), float(arb(piece.upper)), _PER_PIECE + 1)
-        lowers.append(edges[:-1])
-        uppers.append(edges[1:])
-    # An end rounded to the nearest float covers the same floats, but for its neighbours' share of the piece.
-    owner = np.repeat(np.arange(len(pieces)), _PER_PIECE)
-    return np.concatenate(lowers), np.concatenate(uppers), owner
-
-
-def _divide(lower: Array, upper: Array, owner: NDArray[np.int64], ways: int) -> tuple[Array, Array, NDArray[np.int64]]:
-    """Cut each cell in equal parts; parts that are empty in float64 stay as single floats."""
-    share = np.linspace(0.0, 1.0, ways + 1)
-    edges = lower[:, None] * (1 - share) + upper[:, None] * share
-    edges = np.clip(edges, lower[:, None], upper[:, None])
-    edges[:, 0], edges[:, -1] = lower, upper
-    edges = np.maximum.accumulate(edges, axis=1)
-    return edges[:, :-1].ravel(), edges[:, 1:].ravel(), np.repeat(owner, ways)
-
-
-def _cut(
-    lower: Array, upper: Array, owner: NDArray[np.int64], points: set[float], form: FloatFormat
-) -> tuple[Array, Array, NDArray[np.int64]]:
-    """Cells for those without a bound; single floats go to `points`."""
-    parts = []
-    for a, b, number in zip(lower.tolist(), upper.tolist(), owner.tolist(), strict=True):
-        if a <= 0.0 <= b:
-            points.update((0.0,))
-            edges = [side for side in (_towards_zero(a, form), _towards_zero(b, form)) if len(side) > 1]
-        elif len(few := _floats(a, b, form)) <= 2:
-            points.update(few)
-            continue
-        else:
-            edges = [np.unique(np.linspace(a, b, _WAYS + 1))]
-        parts += [(side[:-1], side[1:], np.full(len(side) - 1, number)) for side in edges]
-    if not parts:
-        return np.empty(0), np.empty(0), np.empty(0, dtype=np.int64)
-    cells = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return cells[0], cells[1], cells[2]
-
-
-def _floats(a: float, b: float, form: FloatFormat) -> list[float]:
-    """The first floats of the format in [a, b], three at most."""
-    up = form.dtype(np.inf)
-    at = np.nextafter(form.dtype(a), -up)
-    found = [at := np.nextafter(at, up) for _ in range(4)]
-    return [float(value) for value in found if a <= value <= b][:3]
-
-
-def _towards_zero(end: float, form: FloatFormat) -> Array:
-    """Edges from `end`, halving down to the smallest float, in ascending order."""
-    if abs(end) < form.tiny:
-        return np.empty(0)
-    sizes = [abs(end)]
-    while sizes[-1] > form.tiny:
-        sizes.append(max(sizes[-1] / 2, form.tiny))
-    edges = np.array(sizes)
-    return -edges if end < 0 else edges[::-1].copy()

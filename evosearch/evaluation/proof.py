@@ -164,7 +164,8 @@ def _search(prover: _Prover, work_limit: int) -> Proof:
                 continue
         if width < _NARROWEST * whole:
             return _open(prover, piece, "no bound was found")
-        todo.extend(piece.split())
+        # Halves of a piece about a zero of f would end at the zero.
+        todo.extend(piece.around() if piece.centre in space.zeros else piece.split())
     if todo:
         return _open(prover, todo[-1], f"no bound was found within {work_limit} pieces")
     # A piece accepted early counts with its own bound, which may be the largest.

@@ -5,8 +5,8 @@ numbers), a computed value is an exact function of the d, so by the mean value t
 operations of |d| |derivative by that value|, each taken over an enclosure of all perturbed values. Both passes are
 interval arithmetic in float64, widened after each step.
 
-Where a cell allows no such bound (an intermediate overflows, as next to a division by zero), the enclosure of the
-computed result itself still holds: rounding is monotone.
+Where a cell allows no such bound (an intermediate overflows, as next to a division by zero), the enclosure of what is
+computed from it still holds: rounding is monotone.
 """
 
 from __future__ import annotations
@@ -172,23 +172,32 @@ def propagate(line: Steps, lower: Array, upper: Array, form: FloatFormat) -> Rou
         for op, args in zip(line.ops, line.args, strict=True):
             rule = RULES[op.name]
             result = rule.value(*[values[arg] for arg in args])
-            values.append(_widened(result, form, positive=_never_negative(op.name, args)) if rule.rounds else result)
+            values.append(_widened(result, form, _underflow(op.name, args, values)) if rule.rounds else result)
         return Rounded(values[line.output], _accumulated(line, values, first, form))
 
 
-def _never_negative(name: str, args: tuple[int, ...]) -> bool:
-    """Whether zeros of the result are +0: squares."""
-    return name == "square" or (name == "mul" and args[0] == args[1])
+def _underflow(name: str, args: tuple[int, ...], values: list[Interval]) -> tuple[Array, bool]:
+    """The least sign of values that underflow, by cell (0: either zero), and whether they do: sums are exact there."""
+    sums = name in ("add", "sub")
+    if name == "square" or (name == "mul" and args[0] == args[1]):
+        return np.ones_like(values[0].lo), True
+    negative = np.logical_or.reduce([values[arg].lo < 0 for arg in args])
+    # A difference is -0 for -0 - 0 alone.
+    signed = [np.signbit(values[arg].lo) for arg in (args[:1] if name == "sub" else args)]
+    return np.where(np.logical_or.reduce(signed), np.where(negative, -1.0, 0.0), 1.0), not sums
 
 
-def _widened(value: Interval, form: FloatFormat, positive: bool) -> Interval:
+def _widened(value: Interval, form: FloatFormat, underflow: tuple[Array, bool]) -> Interval:
     """The enclosure after one rounding: relative, below the normal numbers absolute, above the largest infinite."""
     factor = form.unit + _NOISE
     lo = value.lo - np.abs(value.lo) * factor - form.tiny
     hi = value.hi + np.abs(value.hi) * factor + form.tiny
-    zero = 0.0 if positive else -0.0
-    lo = np.where((value.lo >= 0) & (lo <= 0), zero, lo)
-    hi = np.where((value.hi <= 0) & (hi >= 0), 0.0, hi)
+    sign, lost = underflow
+    # Values do not change sign. What became zero here may be the exact value of no zero.
+    least = np.where(sign > 0, 0.0, np.where((sign < 0) & (value.lo == 0) & lost, -form.tiny, -0.0))
+    most = np.where((value.hi == 0) & ~np.signbit(value.hi) & lost, form.tiny, 0.0)
+    lo = np.where((value.lo >= 0) & (lo <= 0), least, lo)
+    hi = np.where((value.hi <= 0) & (hi >= 0), most, hi)
     # Of an infinite bound only the infinity is kept: inf - inf would be a NaN that the computation does not have.
     lo, hi = np.where(np.isinf(value.lo), value.lo, lo), np.where(np.isinf(value.hi), value.hi, hi)
     if form.dtype is not np.float64:
@@ -198,26 +207,35 @@ def _widened(value: Interval, form: FloatFormat, positive: bool) -> Interval:
 
 
 def _accumulated(line: Steps, values: list[Interval], first: int, form: FloatFormat) -> Array:
-    """The sum over operations of (rounding error) x |derivative of the result by that operation's value|."""
+    """The sum over operations of (rounding error) x |derivative of the result by that operation's value|.
+
+    In cells where an argument may be infinite and the value is not, the value counts as an input that is wrong by the width
+    of its enclosure, and what comes before it does not matter.
+    """
     adjoints: list[Interval | None] = [None] * len(values)
     adjoints[line.output] = _constant(1.0, values[0])
+    matters = [np.zeros(values[0].lo.shape, dtype=bool) for _ in values]
+    matters[line.output][:] = True
     total = np.zeros_like(values[0].lo)
     for step in range(len(line.ops) - 1, -1, -1):
-        own = adjoints[first + step]
+        own, op, args, result = adjoints[first + step], line.ops[step], line.args[step], values[first + step]
         if own is None:
             continue
-        op, args, result = line.ops[step], line.args[step], values[first + step]
         rule = RULES[op.name]
+        lost = np.isfinite(result.size) & np.logical_or.reduce([np.isinf(values[arg].size) for arg in args])
+        wrong = np.where(lost, (result.hi - result.lo) * (1 + _NOISE), 0.0)
         if rule.rounds:
             small = (result.lo < form.normal) & (result.hi > -form.normal) & (op.name not in ("add", "sub"))
             rounding = np.maximum(result.size * (form.unit * (1 + _NOISE)), np.where(small, form.tiny / 2, 0.0))
-            total = total + own.size * rounding
+            wrong = np.where(lost, wrong, rounding)
+        total = total + np.where(matters[first + step], own.size * wrong, 0.0)
         for arg, slope in zip(args, rule.slopes([values[arg] for arg in args], result), strict=True):
             if arg < first:  # the input and the constants are exact
                 continue
-            share = _noisy(slope * own)
+            share = _choose(lost | ~matters[first + step], _constant(0.0, result), _noisy(slope * own))
             before = adjoints[arg]
             adjoints[arg] = share if before is None else _noisy(before + share)
+            matters[arg] |= matters[first + step] & ~lost
     return np.asarray(total * (1 + len(line.ops) * _NOISE))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import mpmath
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from evosearch.evaluation.certify import certify, ieee_check
 from evosearch.evaluation.formats import FLOAT32
 from evosearch.evaluation.ieee import evaluate
+from evosearch.evaluation.target import ErrorMeasure
 
 
 def _sin_near_zero():
@@ -67,6 +69,68 @@ def test_bound_holds_for_random_programs(constants, op, which):
     bound = certify(candidate, EXP2_ABSOLUTE).error_float64
     if bound is not None and bound < math.inf:
         assert observed(candidate, EXP2_ABSOLUTE, UNIT[:100]) <= bound
+
+
+SIN_ABSOLUTE = replace(SIN, lower="0", error=ErrorMeasure.ABSOLUTE)
+LADDER = lines(
+    "div(31.46592423835, x)",
+    "add(t0, x)",
+    "div(174.19872672, t1)",
+    "sub(t1, t2)",
+    "div(-133.551357492, t3)",
+    "sub(t1, t4)",
+    "div(31.46592406635, t5)",
+)
+
+
+def test_the_bound_next_to_a_removable_singularity_is_as_good_as_elsewhere():
+    certificate = certify(LADDER, SIN_ABSOLUTE)
+    assert certificate.error_float64 <= 1.01 * certificate.error_real
+    assert observed(LADDER, SIN_ABSOLUTE, np.append(UNIT * 0.78, np.logspace(-323, -1, 500))) <= certificate.error_float64
+
+
+def test_a_relative_error_next_to_a_zero_counts_overflow():
+    candidate = lines("div(8.0, x)", "div(x, 6.0)", "add(t0, t1)", "div(8.0, t2)")
+    certificate = certify(candidate, SIN)
+    assert certificate.error_real < 0.2
+    assert observed(candidate, SIN, np.array([2.3e-308])) == 1.0
+    assert 1.0 <= certificate.error_float64 <= 1.4
+
+
+@st.composite
+def singular_programs(draw):
+    """Continued fractions in 1/x, 1/x^2, 1/(x - c) and 1/(x^2 - c)."""
+    number = st.floats(0.1, 4).map(lambda value: repr(round(value, 3)))
+    centre = draw(st.sampled_from(["0.25", "0.3", "0.5"]))
+    calls = draw(st.sampled_from([[], ["mul(x, x)"], [f"sub(x, {centre})"], ["mul(x, x)", f"sub(t0, {centre})"]]))
+    inner = f"t{len(calls) - 1}" if calls else "x"
+    calls = [*calls, f"div({draw(number)}, {inner})"]
+    for _ in range(draw(st.integers(1, 3))):
+        last, other = f"t{len(calls) - 1}", draw(st.one_of(st.just(inner), number))
+        calls += [f"{draw(st.sampled_from(['add', 'sub']))}({last}, {other})", f"div({draw(number)}, t{len(calls)})"]
+    return lines(*calls, f"{draw(st.sampled_from(['add', 'mul', 'sub']))}(t{len(calls) - 1}, {draw(number)})")
+
+
+NEAR_SINGULAR = np.concatenate(
+    [c + sign * 2.0 ** -np.arange(1, 60, 3) for c in (0.25, 0.3, 0.5, math.sqrt(0.3), math.sqrt(0.5)) for sign in (1, -1)]
+    + [UNIT[:100], np.logspace(-322, -1, 60), [0.0, -0.0, 0.25, 0.3, 0.5]]
+)
+
+
+def inside(points, lower, upper):
+    return points[(points >= lower) & (points <= upper)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(singular_programs(), st.sampled_from([EXP2, EXP2_ABSOLUTE, COS, SIN_ABSOLUTE, SIN]))
+def test_bound_holds_and_is_near_for_programs_that_divide_by_what_vanishes(candidate, target):
+    certificate = certify(candidate, target)
+    if certificate.error_float64 is None or certificate.error_real == math.inf:
+        return
+    points = inside(NEAR_SINGULAR, 0.0, 1.0 if target.name == "exp2" else 0.78)
+    largest = observed(candidate, target, points) if np.isfinite(evaluate(candidate, points)).all() else math.inf
+    assert largest <= certificate.error_float64
+    assert certificate.error_float64 == math.inf or certificate.error_float64 <= 2 * max(largest, certificate.error_real)
 
 
 def test_nan_at_a_removable_singularity_is_no_finite_float64_error():
