@@ -38,7 +38,7 @@ from evosearch.evolution.fit import (
 )
 from evosearch.evolution.genome import CONSTANT, FIRST, INVALID, take_constants, to_code
 from evosearch.evolution.mutate import close_row
-from evosearch.evolution.random import below, power_of_two, uniform
+from evosearch.evolution.random import bell, below, power_of_two, uniform
 
 if TYPE_CHECKING:
     from evosearch.backends.assembled import ADD, ARITY, DIV, MUL, N_OPS, NEUTRAL, SUB, inverse
@@ -137,6 +137,14 @@ def follow(b: Bench, code: Code, n: int, p: int, pinned: int, to: float, relativ
         if not now < 1e300:
             break
     return now
+
+
+@kernel
+def shake(rng: Rng, b: Bench, p: int) -> None:
+    """Move the constants by random factors, more or less: the same step from the same program then ends in other optima."""
+    size = power_of_two(-5.0 * uniform(rng))
+    for k in range(p):
+        b.m[C, k] *= power_of_two(size * bell(rng))
 
 
 @kernel
@@ -247,6 +255,7 @@ def lift(rng: Rng, b: Bench, g: Ints, c: Floats, n: int, code: Code, limit: int)
     if p <= 0:
         return INVALID
     m, points = b.m, b.k[POINTS]
+    shake(rng, b, p)
     loss(b, code, n, p, C)
     row = TEMP_BASE + other - FIRST if other >= FIRST else other
     known = 2 if other == output else slot

@@ -41,10 +41,10 @@ R, SMALL, SMALL_R = (JACOBIAN + (k + 1) * MAX_CONSTANTS + 10 for k in range(3))
 """First rows of the triangular factor, of the columns of the small damped problem, and of its factor."""
 ROWS = JACOBIAN + 4 * MAX_CONSTANTS + 10
 
-POINTS, PINNED, QUICK, FULL, DEEP, FOLLOW, APPROACH, REFINE = 0, 1, 2, 3, 4, 5, 6, 7
+POINTS, PINNED, QUICK, FULL, DEEP, FOLLOW, APPROACH, REFINE, LONG = 0, 1, 2, 3, 4, 5, 6, 7, 8
 """Positions in `Bench.k`: how many points, which constant must not move, and the most steps of each kind of fit."""
 NOTHING = -1
-SCHEDULE = (8, 32, 100, 6, 8, 60)
+SCHEDULE = (8, 32, 100, 6, 8, 60, 500)
 
 
 class Bench(NamedTuple):
@@ -52,7 +52,7 @@ class Bench(NamedTuple):
 
     Attributes:
         m: float64 (ROWS, width); points and constants are along the rows.
-        k: int64 (8,); numbers that kernels are called with, since Numba compiles a kernel anew for each literal argument.
+        k: int64 (9,); numbers that kernels are called with, since Numba compiles a kernel anew for each literal argument.
         work: float64 (1,): instructions x points done so far.
     """
 

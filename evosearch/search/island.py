@@ -18,6 +18,7 @@ from evosearch.evolution.fit import (
     C_LO,
     DEEP,
     FULL,
+    LONG,
     POINTS,
     QUICK,
     Bench,
@@ -350,6 +351,15 @@ def fit(s: Island, b: Bench, t: Child, n: int, p: int, hurdle: float, floor: flo
 
 
 @kernel
+def fit_elite(b: Bench, t: Child, n: int, p: int, floor: float) -> float:
+    """Go on fitting an elite to be, with many steps and little damping: flat valleys are long. Return the error."""
+    now = levenberg_marquardt(b, t.code, n, p, b.k[LONG], 1e-7, 1e-7)
+    if now < floor:
+        now = refine(b, t.code, n, p)
+    return np.sqrt(now / b.k[POINTS])
+
+
+@kernel
 def behaves(probe: Bench, b: Bench, t: Child, n: int, p: int, error: float, floor: float) -> bool:
     """Whether the error between the points is like that at the points, so that no pole hides there."""
     for k in range(p):
@@ -418,7 +428,11 @@ def consider(s: Island, b: Bench, probe: Bench, t: Child, rules: Rules, made: in
     if not error < 1e300:
         return INVALID
     join(s, b, t, rules, n, level, error)
-    if not error < hurdle or not behaves(probe, b, t, n, p, error, rules.floor):
+    if not error < hurdle:
+        return INVALID
+    if p > 0:
+        error = fit_elite(b, t, n, p, rules.floor)
+    if not behaves(probe, b, t, n, p, error, rules.floor):
         return INVALID
     rank = remember(s, b, t, n, p, level, rules.elites, error)
     s.counters[ELITES] += 1.0 if rank >= 0 else 0.0
