@@ -65,7 +65,7 @@ def _fma(a: float, b: float, c: float) -> float:
     try:
         return float(exact) or math.copysign(0.0, exact)
     except OverflowError:
-        return math.copysign(math.inf, exact)
+        return math.inf if exact > 0 else -math.inf
 
 
 def _array_fma(a, b, c):  # type: ignore[no-untyped-def]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,6 +19,7 @@ from evosearch.evaluation.target import ErrorMeasure, Target
 from evosearch.export.c import render_c
 from evosearch.export.numba import render_numba
 from evosearch.export.python import FORMS, render_python
+from evosearch.export.runtime import _fma
 from evosearch.export.verify import C_FLAGS
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
@@ -166,3 +168,8 @@ def test_a_division_by_zero_is_silent_and_has_its_ieee_value() -> None:
     wanted = [0.0, -0.0, 0.0, 1.0, np.inf, np.nan]
     assert same_bits(function(x), wanted)
     assert same_bits([function(value) for value in x.tolist()], wanted)
+
+
+def test_the_scalar_fma_overflows_to_a_signed_infinity() -> None:
+    assert _fma(1e300, 1e300, 1.0) == math.inf
+    assert _fma(-1e300, 1e300, 1.0) == -math.inf
