@@ -1,19 +1,22 @@
 """The real error of a program: a rigorous upper bound on the whole interval, its coefficients exact as held.
 
-Pieces of the interval are bounded by Taylor models of p - f (`taylor`), split where the bound is not yet sharp. Where
-a divisor of the program may be zero, the program is taken as a rational function in lowest terms (`rational`).
+Pieces of the interval are bounded by Taylor models of p - f (`taylor`), split where the bound is not yet sharp. Points
+where a divisor is zero are the centres of pieces with Laurent series (`laurent`), which need no algebra; where such a point
+is not known, the program is taken as a rational function in lowest terms (`rational`).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
-from flint import arb, arb_series
+from flint import arb, arb_series, fmpq
 
 from evosearch.evaluation import rational
-from evosearch.evaluation.balls import UnsupportedError, precision
+from evosearch.evaluation.balls import UndefinedError, UnsupportedError, precision
+from evosearch.evaluation.laurent import PoleError, expansion
 from evosearch.evaluation.meaning import Steps, steps
 from evosearch.evaluation.region import Region, region
 from evosearch.evaluation.target import ErrorMeasure, Target
@@ -26,8 +29,11 @@ WORK_LIMIT = 400
 TOLERANCE = 0.004
 """By how much a certified bound may exceed the true maximum, relatively."""
 
+_REACH = 4  # the first pieces about singular points, as a share of the interval
 _NARROWEST = 2.0**-80  # of the interval
 _ALGEBRA_BELOW = 2.0**-4  # of the interval: narrower pieces with a vanishing divisor call for rational algebra
+_POLE = "the program has a pole in the interval"
+_MISSED = "f is zero at x = {} and the program is not: the relative error is infinite"
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class _Prover:
     terms: int
     bits: int
     best: float  # the error is at least about this
+    centres: frozenset[Any] = frozenset()  # of pieces that are not halved: zeros of f, singular points
     reduced: rational.Quotient | None = None
     refused: str | None = None  # why there is no reduced form
     done: list[Bounded] = field(default_factory=list)
@@ -72,9 +79,19 @@ class _Prover:
             return rational.series(self.reduced, x)
         return result
 
+    def model(self, piece: Piece) -> Any | None:
+        """The program's Taylor model; PoleError where the centre is a pole."""
+        if self.steps.rational:
+            try:
+                return expansion(self.steps, piece, self.terms).model()
+            except UndefinedError:
+                if self.reduced is None:
+                    return None
+        return model(self.series, piece, self.terms)
+
     def bounded(self, piece: Piece) -> Bounded | None:
         """The error's bound on a piece; None where nothing finite is known."""
-        own = model(self.series, piece, self.terms)
+        own = self.model(piece)
         function, weight = self.region.model(piece, self.terms, self.bits)
         if own is None or function is None:
             return self._plain(piece)
@@ -135,17 +152,25 @@ def _prove(line: Steps, space: Region, work_limit: int) -> Proof:
     bits = 64 * math.ceil((128 + 1.5 * digits) / 64)
     terms = min(8 + round(digits / 4), 40)
     with precision(bits):
-        prover = _Prover(line, space, terms, bits, estimate)
-        for x, order in space.zeros.items():
-            if not _vanishes(prover, x, order):
-                return Proof(math.inf, reason=f"f is zero at x = {x} and the program is not: the relative error is infinite")
-        return _search(prover, work_limit)
+        centres = frozenset({*space.zeros, *_singular(line, space)})
+        prover = _Prover(line, space, terms, bits, estimate, centres)
+        try:
+            missed = [x for x, order in space.zeros.items() if not _vanishes(prover, x, order)]
+            return _search(prover, work_limit) if not missed else Proof(math.inf, reason=_MISSED.format(missed[0]))
+        except PoleError:
+            return Proof(math.inf, pole=True, reason=_POLE)
+
+
+def _singular(line: Steps, space: Region) -> set[Any]:
+    """Points where the program divides by zero, among those that it names: zero and its constants."""
+    named = {fmpq(0)}.union(*({fmpq(value), -fmpq(value)} for value in line.constants))
+    return {x for x in named if space.lower <= x <= space.upper and not sample(line.series, x).is_finite()}
 
 
 def _search(prover: _Prover, work_limit: int) -> Proof:
     space = prover.region
     whole = float(arb(space.upper - space.lower))
-    todo = _first_pieces(space)
+    todo = _first_pieces(space, sorted(prover.centres))
     for _ in range(work_limit):
         if not todo:
             break
@@ -158,14 +183,14 @@ def _search(prover: _Prover, work_limit: int) -> Proof:
         width = float(arb(piece.upper - piece.lower))
         if bound is None and width < _ALGEBRA_BELOW * whole and prover.reduced is None and prover.vanishing(piece):
             if prover.refused is None and _lowest_terms(prover):
-                return Proof(math.inf, pole=True, reason="the program has a pole in the interval")
+                return Proof(math.inf, pole=True, reason=_POLE)
             if prover.reduced is not None:
                 todo.append(piece)
                 continue
         if width < _NARROWEST * whole:
             return _open(prover, piece, "no bound was found")
-        # Halves of a piece about a zero of f would end at the zero.
-        todo.extend(piece.around() if piece.centre in space.zeros else piece.split())
+        # Halves of a piece about a singular point would end there.
+        todo.extend(piece.around() if piece.centre in prover.centres else piece.split())
     if todo:
         return _open(prover, todo[-1], f"no bound was found within {work_limit} pieces")
     # A piece accepted early counts with its own bound, which may be the largest.
@@ -189,13 +214,13 @@ def _lowest_terms(prover: _Prover) -> bool:
     return rational.pole(prover.reduced, prover.region.lower, prover.region.upper)
 
 
-def _first_pieces(space: Region) -> list[Piece]:
-    """The interval in two; pieces around the exactly known zeros of f, and what is left between them."""
-    if not space.zeros:
+def _first_pieces(space: Region, centres: list[Any]) -> list[Piece]:
+    """The interval in two; or pieces around the centres, and what is left between them."""
+    if not centres:
         return list(Piece.between(space.lower, space.upper).split())
-    pieces, reach = [], (space.upper - space.lower) / 8
-    cuts = [space.lower]
-    for x in sorted(space.zeros):
+    pieces, cuts = [], [space.lower]
+    reach = min([(space.upper - space.lower) / _REACH, *((b - a) / 2 for a, b in pairwise(centres))])
+    for x in centres:
         below, above = max(x - reach, space.lower), min(x + reach, space.upper)
         pieces.append(Piece(below, above, x))
         cuts += [below, above]
@@ -205,6 +230,14 @@ def _first_pieces(space: Region) -> list[Piece]:
 
 def _vanishes(prover: _Prover, x: Any, order: int) -> bool:
     """Whether the program has a zero of at least the given order at x, exactly."""
+    if prover.steps.rational:
+        near = fmpq(1, 2**30) * (prover.region.upper - prover.region.lower)
+        try:
+            own = expansion(prover.steps, Piece(x - near, x + near, x), order)
+            if own.order >= order or not own.poly[0].contains(0):
+                return own.order >= order
+        except UndefinedError:
+            pass  # rational algebra knows more
     if not prover.steps.rational:
         taylor = prover.series(arb_series([arb(x), arb(1)][:order], prec=order))
         return all(taylor[k].is_zero() for k in range(order))
