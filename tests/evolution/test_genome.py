@@ -99,7 +99,7 @@ def test_a_shared_row_is_not_the_same_as_two_rows_with_constants_of_their_own() 
 
 
 def test_different_structures_have_different_hashes() -> None:
-    forms = {}
+    forms: dict[int, set[str]] = {}
     for seed in range(4000):
         form = Genome.random(seed, rows=4).settle()
         if form.n > 0:

@@ -109,7 +109,7 @@ def test_the_last_bit_of_the_constants_shows(whole: Path, tmp_path: Path) -> Non
     assert dump(evosearch.resume(folder, budget=BUDGET, workers=0).folder) != dump(whole)
 
 
-LONG_SLICES = {"fuel": 6e7, "islands": 2, "max_cost": 6}
+LONG_SLICES: dict[str, Any] = {"fuel": 6e7, "islands": 2, "max_cost": 6}
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

@@ -54,7 +54,7 @@ def program_at(s: Slice, level: int, place: int) -> Program:
 def weighted(program: Program, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weighted errors by the NumPy reference."""
     x, hi, _, weight = points
-    return (evaluate(program, x)[0] - hi) * weight
+    return np.asarray((evaluate(program, x)[0] - hi) * weight)
 
 
 @pytest.fixture(scope="module", params=["exp2", "airyai", "log2"])
