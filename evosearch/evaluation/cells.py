@@ -1,8 +1,8 @@
 """The float64 error on the whole interval: the real error and the rounding bound, on cells that are refined where needed.
 
 Cells are the pieces of the real proof, cut further. A cell whose bound is above what the error is known to reach is cut
-again (`grid`): geometrically next to zero, else in equal parts, down to single floats, which are evaluated in IEEE
-arithmetic. So cells get small next to singular points and nowhere else.
+again (`grid`), at last to single floats, which are evaluated in IEEE arithmetic. So cells get small next to singular points
+and nowhere else.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _MOST_OPEN = 300  # cells without a bound at which the work ends
 _MOST_CUT = 1500  # cells that are cut in one round
 _MOST_CELLS = 20_000  # in all, once every cell has a bound
 _SHARP = 1.005  # bounds so near to the real error need no cutting
+_NEAR, _PROGRESS = 2.0, 0.95  # bounds within this factor that cutting hardly lowers stay
 _EVERY = 4  # cells, of which one is looked at more closely
 _ENOUGH = 1.3  # the same for rounding, whose bound is a worst case anyway
 
@@ -67,7 +68,7 @@ def float_error(program: Program, region: Region, proof: Proof, form: FloatForma
     at_floats = work.at([0.0, -0.0])
     floor = max((bounded.low for bounded in proof.pieces), default=0.0)
     reached = max(floor, work.at_middles(cells))
-    settled, spent = 0.0, 0
+    settled, spent, before = 0.0, 0, math.inf
     for _ in range(_ROUNDS):
         reached = max(reached, at_floats, work.at_worst(cells))
         if reached == math.inf:
@@ -76,10 +77,12 @@ def float_error(program: Program, region: Region, proof: Proof, form: FloatForma
         settled = max(settled, cells.where(~loose).highest)
         cells = cells.where(loose)
         unbounded = int(np.isinf(cells.high).sum())
-        if not len(cells) or unbounded > _MOST_OPEN or (spent > _MOST_CELLS and not unbounded):
+        stuck = before * _PROGRESS < cells.highest < _NEAR * reached
+        if not len(cells) or unbounded > _MOST_OPEN or ((stuck or spent > _MOST_CELLS) and not unbounded):
             break
+        before = cells.highest
         settled = max(settled, cells.beyond(_MOST_CUT).highest)
-        parts, floats = cut(cells.worst(_MOST_CUT), form)
+        parts, floats = cut(cells.worst(_MOST_CUT), work.centres, form)
         at_floats = max(at_floats, work.at(floats))
         cells, spent = work.bounded(parts), spent + len(parts)
     if cells.highest == math.inf:
@@ -101,6 +104,7 @@ class _Work:
     def __init__(self, program: Program, region: Region, form: FloatFormat, locals_: Sequence[_Local]) -> None:
         self.program, self.line = program, steps(program)
         self.region, self.form, self.locals = region, form, locals_
+        self.centres = np.array([local.centre for local in locals_])
 
     def bounded(self, cells: Cells) -> Cells:
         """The cells with their own bounds where those are less than the bounds of the wholes that they were cut from."""

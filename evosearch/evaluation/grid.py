@@ -64,16 +64,22 @@ def grid(pieces: Sequence[Piece]) -> Cells:
     return Cells(edges[:, :-1].ravel(), edges[:, 1:].ravel(), owner, np.full(len(owner), np.inf))
 
 
-def cut(cells: Cells, form: FloatFormat) -> tuple[Cells, list[float]]:
-    """Smaller cells and single floats that cover the floats of the cells, but for zero; few cells are cut in more parts."""
+def cut(cells: Cells, centres: Array, form: FloatFormat) -> tuple[Cells, list[float]]:
+    """Smaller cells and single floats that cover the floats of the cells, but for zero.
+
+    Cells at zero or at their piece's centre, where programs may be singular, are cut geometrically towards that point;
+    others in equal parts, more of them where there are few cells.
+    """
     zero = (cells.lower <= 0.0) & (cells.upper >= 0.0)
     spacing = np.maximum(form.unit * np.maximum(np.abs(cells.lower), np.abs(cells.upper)), form.tiny)
     single = ~zero & (cells.upper - cells.lower < 4 * spacing)
     floats = {value for a, b in _ends(cells.where(single)) for value in _floats(a, b, form)}
-    parts = [_equal(cells.where(~zero & ~single), min(max(_PARTS // max(len(cells), 1), _FEWEST), _MOST))]
-    for position in np.flatnonzero(zero):
-        one = cells.where(np.array([position]))
-        parts += [_along(one, _towards_zero(end, form)) for end in _ends(one)[0]]
+    points = np.where(zero, 0.0, centres[cells.owner])
+    at_point = ~single & (cells.lower <= points) & (cells.upper >= points)
+    parts = [_equal(cells.where(~at_point & ~single), min(max(_PARTS // max(len(cells), 1), _FEWEST), _MOST))]
+    for position in np.flatnonzero(at_point):
+        one, point = cells.where(np.array([position])), float(points[position])
+        parts += [_along(one, _towards(point, end, form) if point else _towards_zero(end, form)) for end in _ends(one)[0]]
     columns = zip(*((part.lower, part.upper, part.owner, part.high) for part in parts), strict=True)
     return Cells(*map(np.concatenate, columns)), sorted(floats)
 
@@ -111,6 +117,14 @@ def _towards_zero(end: float, form: FloatFormat) -> Array:
     else:
         edges = np.maximum(size * 2.0 ** -np.arange(math.ceil(math.log2(size) - math.log2(form.tiny)) + 1), form.tiny)
     return -edges if end < 0 else edges[::-1].copy()
+
+
+def _towards(point: float, end: float, form: FloatFormat) -> Array:
+    """Edges from `end` to `point`, halving down to neighbouring floats, in ascending order."""
+    halvings = math.ceil(math.log2(max(abs(end - point) / (form.unit * abs(point)), 1.0)))
+    edges = point + (end - point) * np.append(2.0 ** -np.arange(halvings + 1.0), 0.0)
+    edges[0] = end
+    return edges if end < point else edges[::-1].copy()
 
 
 def _floats(a: float, b: float, form: FloatFormat) -> list[float]:

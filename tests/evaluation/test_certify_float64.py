@@ -83,10 +83,14 @@ LADDER = lines(
 )
 
 
-def test_the_bound_next_to_a_removable_singularity_is_as_good_as_elsewhere():
-    certificate = certify(LADDER, SIN_ABSOLUTE)
-    assert certificate.error_float64 <= 1.01 * certificate.error_real
-    assert observed(LADDER, SIN_ABSOLUTE, np.append(UNIT * 0.78, np.logspace(-323, -1, 500))) <= certificate.error_float64
+SHORT = lines("div(-5.46773, x)", "sub(t0, x)", "div(-5.48089, t1)")
+
+
+@pytest.mark.parametrize("candidate", [SHORT, LADDER], ids=["3 operations", "7 operations"])
+def test_the_bound_next_to_a_removable_singularity_is_as_good_as_elsewhere(candidate):
+    certificate = certify(candidate, SIN_ABSOLUTE)
+    points = np.append(UNIT * 0.78, np.logspace(-323, -1, 500))
+    assert observed(candidate, SIN_ABSOLUTE, points) <= certificate.error_float64 <= 1.01 * certificate.error_real
 
 
 def test_a_relative_error_next_to_a_zero_counts_overflow():
