@@ -241,7 +241,7 @@ def refine(b: Bench, code: Code, n: int, p: int) -> float:
     if not best < 1e300:
         return np.inf
     now = best
-    damping = 1e-10
+    damping = 1e-20
     taken = 0
     small = 0
     while taken < b.k[REFINE] and small < 2:
@@ -263,7 +263,7 @@ def refine(b: Bench, code: Code, n: int, p: int) -> float:
             break
         copy_row(m, TRIAL, C)
         copy_row(m, TRIAL_LO, C_LO)
-        damping = max(damping * 0.01, 1e-20)
+        damping = max(damping * 0.01, 1e-24)
         small = small + 1 if best - now < 1e-3 * best else 0
         best = now
     return best
@@ -341,4 +341,92 @@ def lawson(b: Bench, code: Code, n: int, p: int, steps: int) -> float:
             loss_dd(b, code, n, p, C)
     copy_row(m, BEST, C)
     copy_row(m, BEST_LO, C_LO)
+    return best
+
+
+@kernel
+def alternation(b: Bench, p: int) -> bool:
+    """Row SHARE = the p + 1 points where the residual's extrema alternate in sign, the largest such run; False if too few."""
+    m, points, wanted = b.m, b.k[POINTS], p + 1
+    found = 0
+    for j in range(points):
+        same = found > 0 and (m[RESIDUAL, j] > 0.0) == (m[RESIDUAL, np.int64(m[SHARE, found - 1])] > 0.0)
+        if not same:
+            m[SHARE, found] = j
+            found += 1
+        elif abs(m[RESIDUAL, j]) > abs(m[RESIDUAL, np.int64(m[SHARE, found - 1])]):
+            m[SHARE, found - 1] = j
+    start, highest = 0, -1.0
+    for first in range(found - wanted + 1):
+        lowest = np.inf
+        for i in range(first, first + wanted):
+            lowest = min(lowest, abs(m[RESIDUAL, np.int64(m[SHARE, i])]))
+        if lowest > highest:
+            start, highest = first, lowest
+    for i in range(wanted):
+        m[SHARE, i] = m[SHARE, start + i]
+    return found >= wanted
+
+
+@kernel
+def level_step(b: Bench, p: int) -> bool:
+    """Row STEP = the change of the constants that makes the linearised residual equal in size at the points of SHARE."""
+    m, size = b.m, p + 1
+    padded = (size + LANES - 1) // LANES * LANES
+    for i in range(padded):
+        j = np.int64(m[SHARE, i]) if i < size else 0
+        keep = 1.0 if i < size else 0.0
+        for k in range(p):
+            m[SMALL + k, i] = keep * m[JACOBIAN + k, j] / m[SCALE, k]
+        m[SMALL + p, i] = -keep if m[RESIDUAL, j] > 0.0 else keep
+        m[SMALL_RIGHT, i] = -keep * m[RESIDUAL, j]
+    orthogonalize(m, SMALL, size, padded, SMALL_RIGHT, SMALL_R, STEP)
+    for i in range(p, -1, -1):
+        t = m[STEP, i]
+        for k in range(i + 1, size):
+            t -= m[SMALL_R + i, k] * m[STEP, k]
+        if m[SMALL_R + i, i] == 0.0:
+            return False
+        m[STEP, i] = t / m[SMALL_R + i, i]
+    for k in range(p):
+        m[STEP, k] /= m[SCALE, k]
+    return True
+
+
+@kernel
+def exchange(b: Bench, code: Code, n: int, p: int, steps: int) -> float:
+    """Finish the polish by Remez' exchange, where p + 1 extrema alternate in sign; return the largest residual.
+
+    The constants' valley is too curved to go straight to where the linear model levels the extrema. So the residual that the
+    model promises is taken for a new target, which `refine` reaches along the valley. Rows C and C_LO change only for the
+    better.
+    """
+    m, points = b.m, b.k[POINTS]
+    loss_dd(b, code, n, p, C)
+    best = largest(b)
+    for _ in range(steps):
+        if p + 1 > MAX_CONSTANTS or not 0.0 < best < 1e300 or not differentiate(b, code, n, p):
+            break
+        if not alternation(b, p) or not level_step(b, p):
+            break
+        copy_row(m, C, BEST)
+        copy_row(m, C_LO, BEST_LO)
+        copy_row(m, TARGET_LO, ASKED)
+        for j in range(points):
+            promised = m[RESIDUAL, j]
+            for k in range(p):
+                promised += m[JACOBIAN + k, j] * m[STEP, k]
+            if m[WEIGHT, j] != 0.0:
+                m[TARGET_LO, j] += promised / m[WEIGHT, j]
+        refine(b, code, n, p)
+        copy_row(m, ASKED, TARGET_LO)
+        loss_dd(b, code, n, p, C)
+        now = largest(b)
+        if not now < best * (1.0 - 1e-7):
+            if not now < best:
+                copy_row(m, BEST, C)
+                copy_row(m, BEST_LO, C_LO)
+                loss_dd(b, code, n, p, C)
+            break
+        best = now
     return best

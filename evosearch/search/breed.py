@@ -14,6 +14,7 @@ from evosearch.evolution.fit import Bench
 from evosearch.evolution.genome import settle, structure_hash, to_code
 from evosearch.evolution.mutate import mutate
 from evosearch.evolution.random import below, uniform
+from evosearch.search.evolve import behaves, fit, level_of, note, restart_constants
 from evosearch.search.island import (
     ATTEMPTS,
     COLUMNS,
@@ -26,12 +27,7 @@ from evosearch.search.island import (
     Child,
     Island,
     Rules,
-    behaves,
-    fit,
-    level_of,
-    note,
     read_genome,
-    restart_constants,
     write_genome,
 )
 

@@ -37,6 +37,7 @@ KERNELS = (
     "evosearch.evolution.fit",
     "evosearch.evolution.continuation",
     "evosearch.search.island",
+    "evosearch.search.evolve",
 )
 NOISE = 1e-7
 """Root mean square error, relative to the target's size, below which constants are refined in double-double: rounding errors of
