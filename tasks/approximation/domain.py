@@ -21,7 +21,8 @@ def real_value(function: Callable[[Any, Any], Any], x: Any, m: Any, name: str) -
     except ZeroDivisionError as error:
         raise TaskError(f"{at} divides by zero; choose an interval where it is finite") from error
     except Exception as error:
-        raise TaskError(f"{at}: {type(error).__name__}: {error}; a function is f(x, m), defined on all of the interval") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise TaskError(f"{at}: {reason}; a function is f(x, m), defined on all of the interval") from error
     if isinstance(value, float):
         raise TaskError(f"{at} is a float, which has 53 bits only: compute with m.exp, m.sin, ... in place of math or numpy")
     if isinstance(value, int) and not isinstance(value, bool):
