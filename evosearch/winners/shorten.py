@@ -61,15 +61,19 @@ def to_digits(fitter: Fitter, program: Program, digits: int) -> Program:
     if all(digits_of(constant) <= digits for constant in program.constants):
         return program
     direct = program.with_constants(tuple(rounded(constant, digits) for constant in program.constants))
-    fixed: list[int] = []
-    for k in _by_sensitivity(fitter, program, digits):
-        constants = list(program.constants)
-        constants[k] = rounded(constants[k], digits)
-        program = program.with_constants(tuple(constants))
-        fixed.append(k)
-        if len(fixed) < len(constants):
-            program, _ = fitter.minimax(program, _STEPS, fixed)
-    return min((_nudged(fitter, start, digits) for start in (program, direct)), key=fitter.error)
+    worst_first = _by_sensitivity(fitter, program, digits)
+    orders = (worst_first, worst_first[::-1], sorted(worst_first))  # which one ends best is luck
+    starts = [direct, *(_one_by_one(fitter, program, digits, order) for order in orders)]
+    return min((_nudged(fitter, start, digits) for start in starts), key=fitter.error)
+
+
+def _one_by_one(fitter: Fitter, program: Program, digits: int, order: list[int]) -> Program:
+    """Round constant after constant, and fit those that are left anew each time."""
+    for done, k in enumerate(order, start=1):
+        program = _with(program, k, rounded(program.constants[k], digits))
+        if done < len(order):
+            program, _ = fitter.minimax(program, _STEPS, order[:done])
+    return program
 
 
 def _shortest(fitter: Fitter, program: Program, constants: list[Const], k: int, most: float) -> Const:
