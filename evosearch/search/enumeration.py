@@ -169,8 +169,7 @@ class EnumerationSearch:
 
     def _job(self, ticket: _Ticket) -> Job:
         if ticket.candidate is not None:
-            payload = {"problem": self._problem, "program": ticket.candidate, **self._confirm.context}
-            return Job(ticket.number, self._confirm.function, payload)
+            return self._confirm.job(ticket.number, self._problem, ticket.candidate)
         payload = {
             "problem": self._problem,
             "level": ticket.level,

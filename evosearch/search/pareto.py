@@ -62,6 +62,10 @@ class Confirm:
     function: str
     context: Payload = field(default_factory=dict)
 
+    def job(self, number: int, problem: Problem, program: Program) -> Job:
+        """The job that confirms a core program."""
+        return Job(number, self.function, {"problem": problem, "program": program, **self.context})
+
 
 @dataclass(frozen=True)
 class _Ticket:
@@ -148,8 +152,7 @@ class ParetoSearch:
 
     def _job(self, ticket: _Ticket) -> Job:
         if ticket.candidate is not None:
-            payload = {"problem": self._problem, "program": ticket.candidate, **self._confirm.context}
-            return Job(ticket.number, self._confirm.function, payload)
+            return self._confirm.job(ticket.number, self._problem, ticket.candidate)
         payload = {
             "problem": self._problem,
             "rules": self._rules,

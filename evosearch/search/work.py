@@ -20,7 +20,6 @@ from evosearch.search.island import (
     ELITES_OF,
     KEY,
     NICHES,
-    WORK,
     Rules,
     as_arrays,
     from_arrays,
@@ -114,7 +113,7 @@ def run_slice(
     if migrants is not None:
         compiled.immigrate(state, from_arrays(migrants), bench, child, told)
     compiled.evolve(state, bench, probe, child, told)
-    return {"island": as_arrays(state), "seconds": time.perf_counter() - start, "work": state.counters[WORK]}
+    return {"island": as_arrays(state), "seconds": time.perf_counter() - start}
 
 
 def _drop(island: Any, banned: tuple[int, ...], elites: int) -> None:
