@@ -1,0 +1,81 @@
+"""Tuned AdamW and Lion: what a candidate's loss is compared with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from evosearch.errors import TaskError
+from evosearch.evaluation.training import Proxy, Trainer, Trainings
+from evosearch.evaluation.tuning import Tuned, fine, natural_rate
+from evosearch.language.op import OpSet
+
+_TUNING_SEED = 2**30
+"""The first of the seeds that baselines are tuned on; no other seed is as large (see `racing.draw_seeds`)."""
+
+_EXTENSIONS = 6
+
+
+class Baselines:
+    """The baselines on each proxy and horizon: their best rates and decay, and their loss on each seed.
+
+    Rates and decay are tuned once per proxy and horizon, on seeds of their own, by the very procedure that tunes a candidate;
+    on a seed the loss is the mean over the kept rates, as a candidate's is. All of it is a function of task and settings;
+    what was computed once is kept, and handed to other processes as plain data.
+    """
+
+    def __init__(
+        self, task: Trainer, ops: OpSet, decays: Sequence[float], tuning_seeds: int, known: Mapping[str, Any] | None = None
+    ) -> None:
+        rules = dict(task.baselines(ops))
+        self._ops, self._decays = ops, tuple(decays)
+        self._seeds = tuple(_TUNING_SEED + number for number in range(tuning_seeds))
+        self._trainings = {name: Trainings(task, ops, rules[name]) for name in sorted(rules)}
+        self._tuned = {key: Tuned.from_plain(plain) for key, plain in (known or {}).get("tuned", {}).items()}
+        self._losses: dict[str, float] = dict((known or {}).get("losses", {}))
+
+    def to_plain(self) -> dict[str, Any]:
+        """All that is known so far, as JSON has it."""
+        return {"tuned": {key: tuned.to_plain() for key, tuned in self._tuned.items()}, "losses": dict(self._losses)}
+
+    def losses(self, proxy: Proxy, steps: int, seeds: Sequence[int]) -> dict[str, list[float]]:
+        """By baseline the mean over its kept rates of the logarithm of the loss, for each seed."""
+        return {name: [self._loss(name, proxy, steps, seed) for seed in seeds] for name in self._trainings}
+
+    def tuned(self, name: str, proxy: Proxy, steps: int) -> Tuned:
+        """A baseline's best rates and decay: learning rate x weight decay."""
+        key = f"{name} {proxy.name} {steps}"
+        if key not in self._tuned:
+            self._tuned[key] = self._tune(self._trainings[name], proxy, steps)
+        return self._tuned[key]
+
+    def _loss(self, name: str, proxy: Proxy, steps: int, seed: int) -> float:
+        key = f"{name} {proxy.name} {steps} {seed}"
+        if key not in self._losses:
+            tuned, trainings = self.tuned(name, proxy, steps), self._trainings[name]
+            values = trainings.losses(proxy, steps, seed, tuned.rates, tuned.decay)
+            finite = [value for value in values if math.isfinite(value)]
+            if not finite:
+                raise TaskError(
+                    f"the baseline '{name}' does not train on proxy '{proxy.name}' (seed {seed}, {steps} steps): "
+                    "its loss is not finite at any learning rate; mend the proxy's data, model or loss"
+                )
+            self._losses[key] = float(np.mean(finite))
+        return self._losses[key]
+
+    def _tune(self, trainings: Trainings, proxy: Proxy, steps: int) -> Tuned:
+        decays = self._decays if trainings.own_decay else (None,)
+        centre = natural_rate(trainings.rule, self._ops)
+        found: list[tuple[float, Tuned]] = []
+        for decay in decays:
+
+            def losses(rates: Sequence[int], decay: float | None = decay) -> list[float]:
+                return trainings.mean_losses(proxy, steps, self._seeds, rates, decay)
+
+            tuned = Tuned(fine(losses, centre, _EXTENSIONS), decay)
+            found.append((float(np.mean(losses(tuned.rates))), tuned))
+            centre = tuned.rates[0]
+        return min(found, key=lambda entry: entry[0])[1]

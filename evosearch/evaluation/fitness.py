@@ -1,0 +1,220 @@
+"""Fitness of an update rule: how its validation loss compares with the better of tuned AdamW and tuned Lion.
+
+What a single short training at one learning rate says has nothing to do with how good a rule is (measured: rank correlation
+-0.21). So the learning rate, and the decay where it can be told apart, are tuned outside the rule; a score is the mean over
+its three best rates, over seeds and tasks, of the logarithm of the ratio of losses; and a score that counts is measured on
+seeds that the tuning did not see. Lower is better, 0 is as good as the better baseline, -0.1 is a loss about 10% smaller.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from evosearch.errors import ConfigError
+from evosearch.evaluation.baselines import Baselines
+from evosearch.evaluation.training import Proxy, Trainer, Trainings
+from evosearch.evaluation.tuning import Tuned, best_decay, coarse, fine, natural_rate
+from evosearch.language.op import OpSet
+from evosearch.language.program import Program
+
+WORST = 1.0
+"""Log-ratios are clipped to +-1: one broken task must not hide all others, nor one lucky one carry them."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """How thoroughly candidates are trained at one stage of the race.
+
+    Attributes:
+        proxies: the task's first so many.
+        seeds: of each proxy.
+        horizon: share of a proxy's steps.
+        scout: share of the rung's steps that the coarse look for a rate trains.
+        extensions: how often an optimum at an edge extends the range of rates.
+        decays: whether the decay is tuned.
+    """
+
+    proxies: int = 1
+    seeds: int = 1
+    horizon: float = 1.0
+    scout: float = 0.25
+    extensions: int = 1
+    decays: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.proxies, self.seeds) < 1 or not 0.0 < self.horizon <= 100.0 or not 0.0 < self.scout <= 1.0:
+            raise ConfigError(f"a rung needs proxies and seeds from 1, horizon in (0, 100], scout in (0, 1]; got {self}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The rungs of the race, and how a program enters the archive.
+
+    Attributes:
+        rungs: from cheap to dear.
+        promoted: share of candidates that a rung hands on to the next.
+        window: how many of the last scores that share is taken of.
+        tuning_seeds: of the baselines, on each proxy.
+        decays: decay constants that the baselines are tuned over.
+        entry_seeds: fresh seeds of each proxy on which a program must win before it enters the archive.
+        level: of the paired test.
+    """
+
+    rungs: tuple[Rung, ...] = (
+        Rung(proxies=1, seeds=1, horizon=0.3, scout=0.25, extensions=1),
+        Rung(proxies=2, seeds=2, horizon=0.5, scout=0.25, extensions=1),
+        Rung(proxies=4, seeds=2, horizon=1.0, scout=0.25, extensions=2, decays=True),
+    )
+    promoted: float = 0.1
+    window: int = 200
+    tuning_seeds: int = 2
+    decays: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 3.0)
+    entry_seeds: int = 4
+    level: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not self.rungs:
+            raise ConfigError("fitness needs at least one rung")
+        if not 0.0 < self.promoted < 1.0 or not 0.0 < self.level < 1.0:
+            raise ConfigError(f"promoted and level are shares between 0 and 1, got {self.promoted} and {self.level}")
+        if min(self.window, self.tuning_seeds, self.entry_seeds) < 1 or not self.decays:
+            raise ConfigError("window, tuning_seeds and entry_seeds must be at least 1, and decays not empty")
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the trainings of one rung say of a rule.
+
+    Attributes:
+        fitness: mean of `cases`, from -1 to 1; 1 where the rule is invalid.
+        status: "ok"; "invalid" where no rate trained on some proxy.
+        cases: log-ratio of each (proxy, seed), proxies outside; two rules' cases on equal seeds are pairs.
+        tuned: by proxy name.
+        metrics: plain data: `proxies` (log-ratio by proxy), `adamw` and `lion` (log-ratio to each), `accuracy` (mean at the
+            best rates), `failed` (share of trainings that failed).
+        work: instructions x weights, of all trainings that were done for it.
+        seconds: wall clock; takes no part in equality.
+    """
+
+    fitness: float
+    status: str
+    cases: tuple[float, ...]
+    tuned: Mapping[str, Tuned]
+    metrics: Mapping[str, Any]
+    work: int
+    seconds: float = field(default=0.0, compare=False)
+
+
+class Fitness:
+    """Scores rules on a task's proxies; a score is a function of rule, task, settings and seeds."""
+
+    def __init__(
+        self, task: Trainer, ops: OpSet, settings: Settings | None = None, known: Mapping[str, Any] | None = None
+    ) -> None:
+        """`known` is what `baselines()` of another one returned: it saves time and changes no score.
+
+        Raises:
+            ConfigError: where a rung asks for more proxies than the task has.
+        """
+        self.task, self.ops, self.settings = task, ops, settings or Settings()
+        self._proxies = tuple(task.proxies())
+        most = max(rung.proxies for rung in self.settings.rungs)
+        if most > len(self._proxies):
+            raise ConfigError(f"a rung asks for {most} proxies, the task has {len(self._proxies)}; ask for fewer")
+        self._baselines = Baselines(task, ops, self.settings.decays, self.settings.tuning_seeds, known)
+
+    def rung(self, number: int) -> Rung:
+        """The rung, from 0."""
+        return self.settings.rungs[number]
+
+    def baselines(self) -> dict[str, Any]:
+        """All that is known of the baselines so far, as plain data for `known`."""
+        return self._baselines.to_plain()
+
+    def prepare(self, rung: int, seeds: Sequence[int]) -> None:
+        """Train the baselines that scores of that rung on these seeds are relative to."""
+        for proxy, steps in self._trained(rung):
+            self._baselines.losses(proxy, steps, seeds)
+
+    def score(self, rule: Program, rung: int, seeds: Sequence[int], hint: Mapping[str, Tuned] | None = None) -> Score:
+        """Tune the rule on these seeds and score it on them.
+
+        Args:
+            hint: what a cheaper rung has tuned, by proxy; without it the rates are looked for from scratch.
+        """
+        started = time.perf_counter()
+        trainings, tuned = Trainings(self.task, self.ops, rule), dict(hint or {})
+        for proxy, steps in self._trained(rung):
+            start = tuned.get(proxy.name) or next(iter(tuned.values()), None)
+            found = tuned[proxy.name] = self._tune(trainings, proxy, steps, seeds, self.rung(rung), start)
+            if not math.isfinite(trainings.mean_losses(proxy, steps, seeds, found.rates[:1], found.decay)[0]):
+                metrics = {"proxies": {}, "failed": trainings.failed}
+                return Score(WORST, "invalid", (), tuned, metrics, trainings.work, time.perf_counter() - started)
+        return self._scored(trainings, rung, seeds, tuned, started)
+
+    def measure(self, rule: Program, rung: int, seeds: Sequence[int], tuned: Mapping[str, Tuned]) -> Score:
+        """Score a tuned rule on seeds that the tuning did not see."""
+        started = time.perf_counter()
+        return self._scored(Trainings(self.task, self.ops, rule), rung, seeds, tuned, started)
+
+    def _trained(self, rung: int) -> list[tuple[Proxy, int]]:
+        """The proxies of a rung, each with its number of steps."""
+        plan = self.rung(rung)
+        return [(proxy, max(1, round(proxy.steps * plan.horizon))) for proxy in self._proxies[: plan.proxies]]
+
+    def _tune(
+        self, trainings: Trainings, proxy: Proxy, steps: int, seeds: Sequence[int], plan: Rung, start: Tuned | None
+    ) -> Tuned:
+        def losses(rates: Sequence[int], decay: float | None) -> list[float]:
+            return trainings.mean_losses(proxy, steps, seeds, rates, decay)
+
+        decay = start.decay if start else None
+        if start is not None:
+            centre = start.rates[0]
+        else:
+            short = max(1, round(steps * plan.scout))
+            natural = natural_rate(trainings.rule, self.ops)
+            centre = coarse(lambda rates: trainings.losses(proxy, short, seeds[0], rates), natural)
+        rates = fine(lambda rates: losses(rates, decay), centre, plan.extensions)
+        if plan.decays and trainings.own_decay:
+            decay = best_decay(lambda value: losses(rates[:1], value)[0], decay or trainings.own_decay)
+            rates = fine(lambda rates: losses(rates, decay), rates[0], plan.extensions)
+        return Tuned(rates, decay)
+
+    def _scored(
+        self, trainings: Trainings, rung: int, seeds: Sequence[int], tuned: Mapping[str, Tuned], started: float
+    ) -> Score:
+        cases: list[float] = []
+        by_proxy: dict[str, float] = {}
+        to_each: dict[str, list[float]] = {}
+        accuracies: list[float] = []
+        for proxy, steps in self._trained(rung):
+            at = tuned[proxy.name]
+            losses = [trainings.losses(proxy, steps, seed, at.rates, at.decay) for seed in seeds]
+            baselines = self._baselines.losses(proxy, steps, seeds)
+            ratios = {name: _log_ratios(losses, row) for name, row in baselines.items()}
+            better = min(baselines, key=lambda name: (float(np.mean(baselines[name])), name))
+            cases += ratios[better]
+            by_proxy[proxy.name] = float(np.mean(ratios[better]))
+            for name, values in ratios.items():
+                to_each.setdefault(name, []).extend(values)
+            accuracies += [trainings.accuracy(proxy, steps, seed, at) for seed in seeds]
+        metrics = {
+            "proxies": by_proxy,
+            **{name: float(np.mean(values)) for name, values in to_each.items()},
+            "accuracy": float(np.mean(accuracies)),
+            "failed": trainings.failed,
+        }
+        fitness = float(np.mean(cases))
+        return Score(fitness, "ok", tuple(cases), dict(tuned), metrics, trainings.work, time.perf_counter() - started)
+
+
+def _log_ratios(losses: list[list[float]], baseline: list[float]) -> list[float]:
+    """For each seed the mean over the rates of the clipped log-ratio; a training that failed counts as the worst."""
+    return [float(np.mean(np.clip(np.array(row) - base, -WORST, WORST))) for row, base in zip(losses, baseline, strict=True)]

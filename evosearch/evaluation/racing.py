@@ -1,0 +1,144 @@
+"""Racing: most candidates are stopped by a cheap rung, and what enters the archive has won on fresh seeds.
+
+The hurdles are shares of the scores told so far. A search takes them when it asks and updates them in the order of telling,
+so that no result depends on which worker was done first.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from evosearch.evaluation.fitness import WORST, Fitness, Score, Settings
+from evosearch.evaluation.statistics import paired_p
+from evosearch.evaluation.tuning import Tuned
+from evosearch.language.program import Program
+
+_SEED_BITS = 30
+_FIRST = 20
+"""Scores that a rung must have seen before its hurdle is more than "better than the worst"."""
+
+
+def draw_seeds(seed: int, role: str, number: int, count: int) -> tuple[int, ...]:
+    """Training seeds below 2^30, a function of the run's seed, what they are for ("race", "entry") and a number."""
+    state = np.random.SeedSequence([seed, zlib.crc32(role.encode()), number]).generate_state(count, np.uint64)
+    return tuple(int(value >> np.uint64(64 - _SEED_BITS)) for value in state)
+
+
+@dataclass(frozen=True)
+class Race:
+    """How far a candidate came: one score a rung that it ran; `finished` where it ran them all."""
+
+    scores: tuple[Score, ...]
+    finished: bool
+
+    @property
+    def last(self) -> Score:
+        """The score of the highest rung that it reached."""
+        return self.scores[-1]
+
+    @property
+    def work(self) -> int:
+        """Of all rungs."""
+        return sum(score.work for score in self.scores)
+
+
+def race(fitness: Fitness, rule: Program, hurdles: Sequence[float], seeds: Sequence[Sequence[int]]) -> Race:
+    """Run a candidate from rung to rung while its fitness is below the hurdle of the rung it has run.
+
+    Args:
+        hurdles: one for each rung but the last, as `Hurdles.values` has them.
+        seeds: for each rung, that rung's number of them.
+    """
+    scores: list[Score] = []
+    hint: Mapping[str, Tuned] | None = None
+    for number, rung in enumerate(fitness.settings.rungs):
+        score = fitness.score(rule, number, seeds[number][: rung.seeds], hint)
+        scores.append(score)
+        last = number == len(fitness.settings.rungs) - 1
+        if score.status != "ok" or last or not score.fitness < hurdles[number]:
+            return Race(tuple(scores), finished=last and score.status == "ok")
+        hint = score.tuned
+    raise AssertionError("a race ends at its last rung")
+
+
+class Hurdles:
+    """Each rung's share of best scores among the last ones that were told; the state is plain data."""
+
+    def __init__(self, settings: Settings, state: Sequence[Sequence[float]] | None = None) -> None:
+        rungs = len(settings.rungs) - 1
+        self._share = settings.promoted
+        self._last = [deque(row, maxlen=settings.window) for row in (state or [()] * rungs)]
+
+    def values(self) -> tuple[float, ...]:
+        """One a rung but the last: a candidate goes on where its fitness is below."""
+        return tuple(self._hurdle(row) for row in self._last)
+
+    def tell(self, result: Race) -> None:
+        """Count a candidate's scores, in the order of telling."""
+        for row, score in zip(self._last, result.scores, strict=False):
+            row.append(score.fitness)
+
+    def state(self) -> list[list[float]]:
+        """What `__init__` takes to go on."""
+        return [list(row) for row in self._last]
+
+    def _hurdle(self, row: deque[float]) -> float:
+        if len(row) < _FIRST:
+            return WORST
+        return min(WORST, float(np.quantile(list(row), self._share, method="higher")))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Whether a program may enter the archive.
+
+    Attributes:
+        score: on the fresh seeds; its `fitness` is what the archive keeps, for no seed that chose the program is in it.
+        entered: whether it was better than the incumbent by the paired test, or there is none.
+        p: of the test; 0 without an incumbent.
+        difference: mean log-ratio to the incumbent; negative is better.
+    """
+
+    score: Score
+    entered: bool
+    p: float
+    difference: float
+
+
+def enter(
+    fitness: Fitness,
+    rule: Program,
+    tuned: Mapping[str, Tuned],
+    seeds: Sequence[int],
+    incumbent: tuple[Program, Mapping[str, Tuned]] | None = None,
+) -> Entry:
+    """Measure a finalist of the race on fresh seeds, beside the archive's program that it would replace.
+
+    Both are trained on the same seeds at the rates that were tuned on others: the pairs' differences are those of the rules.
+    """
+    last = len(fitness.settings.rungs) - 1
+    score = fitness.measure(rule, last, seeds, tuned)
+    if score.fitness >= WORST:
+        return Entry(score, entered=False, p=1.0, difference=0.0)
+    if incumbent is None:
+        return Entry(score, entered=True, p=0.0, difference=0.0)
+    other = fitness.measure(incumbent[0], last, seeds, incumbent[1])
+    differences = [mine - theirs for mine, theirs in zip(score.cases, other.cases, strict=True)]
+    p = paired_p(differences, np.random.default_rng(list(seeds)))
+    return Entry(score, p < fitness.settings.level, p, float(np.mean(differences)))
+
+
+def plain(tuned: Mapping[str, Tuned]) -> dict[str, Any]:
+    """What a rung has tuned, as JSON has it."""
+    return {name: at.to_plain() for name, at in tuned.items()}
+
+
+def from_plain(stored: Mapping[str, Any]) -> dict[str, Tuned]:
+    """From what `plain` returned."""
+    return {name: Tuned.from_plain(at) for name, at in stored.items()}

@@ -1,0 +1,125 @@
+"""The learning rate and the weight decay of a rule, tuned on one proxy: coarse first, then neighbours on a grid.
+
+Rates lie on one geometric grid, RATIO^k, so that a rule's result at a rate is the same whoever asks for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from evosearch.backends import array_vm
+from evosearch.language.op import OpSet
+from evosearch.language.program import Program
+
+RATIO = math.sqrt(10.0)
+LOWEST, HIGHEST = -16, 8
+"""Ends of the grid of rates: 1e-8 and 1e4."""
+
+STEP_SIZE = 3e-3
+"""Root mean square of an update where the coarse grid has its centre; small networks train well within a decade of it."""
+
+KEPT = 3
+"""Fitness is the mean over so many rates: the best single rate is too lucky to predict anything."""
+
+_PROBE_STEPS, _PROBE_RATE = 8, 1e-3
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning found: the best rates, as exponents of RATIO, best first; and the decay constant, None for the rule's own."""
+
+    rates: tuple[int, ...]
+    decay: float | None = None
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"rates": list(self.rates), "decay": self.decay}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Tuned:
+        """From what `to_plain` returned."""
+        return cls(tuple(int(rate) for rate in plain["rates"]), plain["decay"])
+
+
+Losses = Callable[[Sequence[int]], list[float]]
+"""Logarithms of the loss at rates (their exponents), +inf where a training is invalid; several at once share their batches."""
+
+
+def rate_of(exponent: int) -> float:
+    """The learning rate itself."""
+    return float(RATIO**exponent)
+
+
+def natural_rate(rule: Program, ops: OpSet) -> int:
+    """The rate at which the rule's first updates have a size of about `STEP_SIZE`, found without a training.
+
+    A factor on the learning rate is a gauge: what lr = 0.001 means to one rule, 0.1 means to another. A few steps on made-up
+    gradients (a mean and noise, as small as a small network's) show the gauge.
+    """
+    draw = np.random.default_rng(0)
+    weights = [draw.normal(0.0, 0.1, size=shape) for shape in ((24, 8), (8,))]
+    mean = [draw.normal(0.0, 0.01, size=weight.shape) for weight in weights]
+    state = [[np.zeros_like(weight) for weight in weights] for _ in rule.outputs[1:]]
+    squares = []
+    for step in range(1, _PROBE_STEPS + 1):
+        gradient = [m + draw.normal(0.0, 0.01, size=m.shape) for m in mean]
+        update, state = array_vm.step(rule, ops, weights, gradient, state, _PROBE_RATE, step)
+        squares.append(np.mean(np.concatenate([part.ravel() for part in update]) ** 2))
+    with np.errstate(all="ignore"):
+        size = float(np.sqrt(np.mean(squares)))
+    if not (math.isfinite(size) and size > 0.0):
+        return round(math.log(_PROBE_RATE, RATIO))
+    return max(LOWEST, min(HIGHEST, round(math.log(STEP_SIZE * _PROBE_RATE / size, RATIO))))
+
+
+def coarse(losses: Losses, centre: int, apart: int = 2) -> int:
+    """The best of three rates far apart, moving on while the best one is at an edge of what was tried (twice at most)."""
+    return _widened(_around(losses, centre, apart), losses, apart, 2)
+
+
+def fine(losses: Losses, centre: int, extensions: int) -> tuple[int, ...]:
+    """The best `KEPT` rates among the neighbours of `centre`, best first; an optimum at an edge extends the range."""
+    found = _around(losses, centre, 1)
+    _widened(found, losses, 1, extensions)
+    return tuple(sorted(found, key=lambda k: (found[k], k))[:KEPT])
+
+
+def _around(losses: Losses, centre: int, apart: int) -> dict[int, float]:
+    rates = (centre - apart, centre, centre + apart)
+    return dict(zip(rates, losses(rates), strict=True))
+
+
+def _widened(found: dict[int, float], losses: Losses, apart: int, extensions: int) -> int:
+    """Extend `found` towards its best rate while that is an edge; return the best (of equals the smallest)."""
+    for _ in range(extensions):
+        best = _least(found)
+        if best == min(found):  # also where nothing trains: smaller
+            edge = best - apart
+        elif best == max(found):
+            edge = best + apart
+        else:
+            break
+        if not LOWEST <= edge <= HIGHEST:
+            break
+        (found[edge],) = losses([edge])
+    return _least(found)
+
+
+def best_decay(loss: Callable[[float], float], start: float, extensions: int = 2) -> float:
+    """The decay with the least loss among 0 and decades of `start` (not 0), going on while the best is at an edge."""
+
+    def at(exponents: Sequence[int]) -> list[float]:
+        return [loss(start * 10.0**k) for k in exponents]
+
+    found = _around(at, 0, 1)
+    best = _widened(found, at, 1, extensions)
+    return 0.0 if loss(0.0) <= found[best] else start * 10.0**best
+
+
+def _least(found: Mapping[int, float]) -> int:
+    return min(found, key=lambda k: (found[k], k))
