@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import hashlib
 import inspect
 from collections.abc import Callable
 from importlib import import_module
@@ -22,6 +23,8 @@ from evosearch.backends.vm import vm_source
 from evosearch.language.op import Op, OpSet
 
 F = TypeVar("F", bound=Callable[..., Any])
+_INTRINSICS = ("evosearch.backends.blocks",)
+"""Imports of kernel modules that stay in the generated file, with the hash of what they import."""
 _DECORATOR = '@njit(cache=True, error_model="numpy")'
 
 
@@ -35,14 +38,26 @@ def _assemble(source: str, name: str) -> ModuleType:
     return load_kernel_module(source, name)
 
 
-def assemble(ops: OpSet, modules: tuple[str, ...], name: str) -> ModuleType:
-    """One compiled module of an op set's interpreter, its tables and the named kernel modules, in this order."""
+def assemble(
+    ops: OpSet, modules: tuple[str, ...], name: str, interpreter: Callable[[OpSet], str] = vm_source
+) -> ModuleType:
+    """One compiled module of an op set's interpreter, its tables and the named kernel modules, in this order.
+
+    `interpreter` is `vm_source` for programs over points, `span_source` for update rules.
+    """
     parts = [
-        vm_source(ops),
+        interpreter(ops),
         "from evosearch.backends.simd import LANES, dot, out_of_line",
         _tables(ops),
         *(_body(module) for module in modules),
     ]
+    return _assemble("from __future__ import annotations\n\n" + "\n\n".join(parts) + "\n", name)
+
+
+def compile_modules(modules: tuple[str, ...], name: str) -> ModuleType:
+    """One compiled module of the named kernel modules alone, for kernels that run no programs."""
+    imports = "import numpy as np\nfrom numba import njit\nfrom evosearch.backends.simd import LANES, dot, out_of_line"
+    parts = [imports, *(_body(module) for module in modules)]
     return _assemble("from __future__ import annotations\n\n" + "\n\n".join(parts) + "\n", name)
 
 
@@ -57,9 +72,15 @@ def _body(module: str) -> str:
             first = node.body[1] if ast.get_docstring(node) else node.body[0]
             head, body = lines[node.lineno - 1 : first.lineno - 1], lines[first.lineno - 1 : node.end_lineno]
             parts.append("\n".join(["\n", _DECORATOR, *head, "    out_of_line()", *body]))
+        elif isinstance(node, ast.ImportFrom) and node.module in _INTRINSICS:
+            parts.append("\n".join([*lines[node.lineno - 1 : node.end_lineno], f"# {node.module} {_digest(node.module)}"]))
         elif isinstance(node, ast.Assign) and not isinstance(node.value, ast.Subscript):  # a type alias stays
             parts.append("\n".join(lines[node.lineno - 1 : node.end_lineno]))
     return "\n".join(parts)
+
+
+def _digest(module: str) -> str:
+    return hashlib.sha256(inspect.getsource(import_module(module)).encode()).hexdigest()[:16]
 
 
 def _tables(ops: OpSet) -> str:
