@@ -19,7 +19,7 @@ from evosearch.language.op import OpSet
 from primitives.arithmetic import CORE
 
 
-def _horner(result: str, variable: str, ascending: Sequence[float]) -> str:
+def horner(result: str, variable: str, ascending: Sequence[float]) -> str:
     """Lines that set `result` to the polynomial in `variable`."""
     *rest, value = map(repr, ascending)
     lines = ""
@@ -37,7 +37,7 @@ _BY_LN2 = """\
     r0 = fma(k, -0.6931471805598903, x)
     r = fma(k, -5.497923018708371e-14, r0)
 """
-_EXP_SERIES = _horner("p", "r", [1 / factorial(n) for n in range(14)])
+_EXP_SERIES = horner("p", "r", [1 / factorial(n) for n in range(14)])
 
 EXP = composite(
     f"""
@@ -72,7 +72,7 @@ def expm1(x):
     zero = eq(x, 0.0)
     x = max(x, -60.0)
     x = min(x, 710.0)
-{_BY_LN2}{_horner("q", "r", [1 / factorial(n) for n in range(2, 15)])}    s = square(r)
+{_BY_LN2}{horner("q", "r", [1 / factorial(n) for n in range(2, 15)])}    s = square(r)
     p = fma(q, s, r)
     n = neg(k)
     h = scale2(1.0, n)
@@ -103,7 +103,7 @@ _ATANH = f"""\
     d = add(f, 2.0)
     s = div(f, d)
     z = square(s)
-{_horner("w", "z", [2 / (2 * n + 1) for n in range(1, 11)])}    v = mul(w, z)
+{horner("w", "z", [2 / (2 * n + 1) for n in range(1, 11)])}    v = mul(w, z)
     f2 = square(f)
     h = mul(f2, 0.5)
     hv = add(h, v)
@@ -156,10 +156,8 @@ def log1p(x):
 )
 
 
-def _sine(name: str, shift: str) -> str:
-    """sin or cos: x = n pi/2 + r by four parts of pi/2 (33 bits each but the last), then one of two series by n mod 4."""
-    return f"""
-def {name}(x):
+# x = n pi/2 + r by four parts of pi/2 (33 bits each but the last); `odd` is sin r and `even` is cos r.
+QUARTER_TURNS = f"""\
     n0 = mul(x, 0.6366197723675814)
     n = round(n0)
     r0 = fma(n, -1.5707963267341256, x)
@@ -167,9 +165,16 @@ def {name}(x):
     r2 = fma(n, -2.0222662487111665e-21, r1)
     r = fma(n, -8.4784276603689e-32, r2)
     z = square(r)
-{_horner("a", "z", [(-1) ** n / factorial(2 * n + 1) for n in range(1, 9)])}    rz = mul(r, z)
+{horner("a", "z", [(-1) ** n / factorial(2 * n + 1) for n in range(1, 9)])}    rz = mul(r, z)
     odd = fma(a, rz, r)
-{_horner("even", "z", [(-1) ** n / factorial(2 * n) for n in range(9)])}    q = add(n, {shift})
+{horner("even", "z", [(-1) ** n / factorial(2 * n) for n in range(9)])}"""
+
+
+def _sine(name: str, shift: str) -> str:
+    """sin or cos: one of two series by n mod 4."""
+    return f"""
+def {name}(x):
+{QUARTER_TURNS}    q = add(n, {shift})
     h = mul(q, 0.5)
     i = floor(h)
     is_even = eq(h, i)

@@ -7,7 +7,7 @@
                                                 output's row; the rows of the constants are then the Jacobian
     forward_dd(code, n, hi, lo, points)         values in double-double, regs as two arrays
 
-Row i of `code` (see `evosearch.backends.encode`) sets register TEMP_BASE + i. Each op is one loop over the points, which
+`span_source` writes the one that update rules need. Row i of `code` (see `evosearch.backends.encode`) sets register TEMP_BASE + i. Each op is one loop over the points, which
 LLVM vectorises; composites are written out inside their loop.
 """
 
@@ -39,6 +39,13 @@ def vm_source(ops: OpSet) -> str:
         _function("forward_dd(code, n, hi, lo, points)", "range(n)", [_dd_loop(op) for op in ops]),
     )
     return "\n\n".join([numba_header(core_ops(ops.ops)), *functions])
+
+
+def span_source(ops: OpSet) -> str:
+    """Source of a module with `span(code, start, stop, regs, points)`: `forward` for a range of rows, and nothing else."""
+    head = "span(code, start, stop, regs, points)"
+    loops = [[] if op.reduces else _forward_loop(op) for op in ops]  # what reduces is taken apart before it is encoded
+    return "\n\n".join([numba_header(()), _function(head, "range(start, stop)", loops)])
 
 
 def _function(head: str, order: str, loops: list[list[str]]) -> str:

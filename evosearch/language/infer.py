@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from evosearch.errors import ProgramError
-from evosearch.language.op import OpSet
+from evosearch.language.op import Op, OpSet
 from evosearch.language.program import Const, Instruction, Operand, Program
-from evosearch.language.types import Type
+from evosearch.language.types import Type, TypeRule
 
 
 def check_types(program: Program, lines: Sequence[int] = ()) -> tuple[Type, ...]:
@@ -24,12 +24,29 @@ def check_types(program: Program, lines: Sequence[int] = ()) -> tuple[Type, ...]
         if result is None:
             given = ", ".join(arg.value for arg in args)
             line = lines[position] if lines else None
-            raise ProgramError(f"{instruction.op.name} does not take ({given})", line)
+            remedy = "; one argument at least must be an array" if instruction.op.reduces else ""
+            raise ProgramError(f"{instruction.op.name} does not take ({given}){remedy}", line)
         types.append(result)
     for variable, operand in zip(program.signature.outputs, program.outputs, strict=True):
         if type_of(operand) is not variable.type and not (variable.type is Type.ARRAY and type_of(operand) is Type.REAL):
             raise ProgramError(f"output '{variable.name}' must be {variable.type.value}, got {type_of(operand).value}")
     return tuple(types)
+
+
+def inferred_rule(body: Program) -> TypeRule:
+    """The type rule of a composite: the type of its result, given those of its arguments."""
+
+    def rule(args: Sequence[Type]) -> Type | None:
+        types: list[Type] = list(args)
+        for instruction in body.instructions:
+            result = instruction.op.rule([Type.REAL if isinstance(arg, Const) else types[arg] for arg in instruction.args])
+            if result is None:
+                return None
+            types.append(result)
+        (out,) = body.outputs
+        return types[out] if isinstance(out, int) else Type.REAL
+
+    return rule
 
 
 def live(program: Program) -> tuple[bool, ...]:
@@ -103,9 +120,9 @@ def _sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def expand(program: Program) -> Program:
-    """The same program over core ops: every composite replaced by its definition, recursively."""
-    if not any(instruction.op.composite for instruction in program.instructions):
+def expand(program: Program, which: Callable[[Op], bool] = lambda op: True) -> Program:
+    """The same program over core ops: every composite (that `which` names) replaced by its definition, recursively."""
+    if not any(instruction.op.composite and which(instruction.op) for instruction in program.instructions):
         return program
     instructions: list[Instruction] = []
     values: list[Operand] = list(range(program.n_inputs))
@@ -118,7 +135,7 @@ def expand(program: Program) -> Program:
 
         for instruction in body.instructions:
             resolved = tuple(resolve(arg) for arg in instruction.args)
-            if instruction.op.composite is not None:
+            if instruction.op.composite is not None and which(instruction.op):
                 local.append(place(instruction.op.composite, resolved)[0])
             else:
                 instructions.append(Instruction(instruction.op, resolved))

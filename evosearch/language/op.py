@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from evosearch.errors import ProgramError, nearest
 from evosearch.language.types import TypeRule, elementwise
@@ -36,6 +36,8 @@ class Op:
         inverse: solves r = op(a, b): templates of a over `r` and `b`, of b over `r` and `a`, and of a where both arguments
             are a; None where there is none.
         composite: the program over core ops that defines the op; then every template above is derived from it.
+        reduction: for the core ops that sum an array to a real: over one parameter tensor, or over all of them; None for
+            every other op. Such an op has no templates: backends sum in the order that the reference fixes.
         rule: type rule.
         cost: default cost in operations.
         commutative: whether the first two arguments may change places without a change of any bit.
@@ -52,10 +54,17 @@ class Op:
     neutral: tuple[float | None, ...] = ()
     inverse: tuple[str | None, ...] = ()
     composite: Program | None = None
+    reduction: Literal["tensor", "all"] | None = None
     rule: TypeRule = elementwise
     cost: float = 1.0
     commutative: bool = False
     doc: str = ""
+
+    @property
+    def reduces(self) -> bool:
+        """Whether its result at one element depends on others: a sum, or a composite with one inside."""
+        inside = self.composite.instructions if self.composite else ()
+        return self.reduction is not None or any(instruction.op.reduces for instruction in inside)
 
     def __repr__(self) -> str:
         return f"Op({self.name})"
@@ -69,11 +78,13 @@ class OpSet:
         name: of the set, for messages.
         ops: in the order of their codes in an encoded program.
         costs: cost by op name where it differs from the op's default.
+        constants: numbers that program text may call by name; a program holds their values.
     """
 
     name: str
     ops: tuple[Op, ...]
     costs: Mapping[str, float] = field(default_factory=dict)
+    constants: Mapping[str, float] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Op]:
         return iter(self.ops)
@@ -98,4 +109,4 @@ class OpSet:
 
     def subset(self, names: list[str], costs: Mapping[str, float] | None = None) -> OpSet:
         """The set of the named ops only, with other costs where given."""
-        return OpSet(self.name, tuple(self[name] for name in names), {**self.costs, **(costs or {})})
+        return OpSet(self.name, tuple(self[name] for name in names), {**self.costs, **(costs or {})}, self.constants)

@@ -10,6 +10,7 @@ One call a line, constants in place::
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from evosearch.errors import ProgramError, nearest
 from evosearch.language.infer import check_types
@@ -23,6 +24,11 @@ from evosearch.language.program import (
     Variable,
     function_signature,
 )
+from evosearch.language.types import Type
+
+
+Header = Callable[[str, tuple[str, ...]], Signature]
+"""From the name of a function and of its inputs to a signature; raises ProgramError where they do not make one."""
 
 
 def to_text(program: Program) -> str:
@@ -64,13 +70,14 @@ def _read_later(program: Program, value: int, position: int) -> bool:
     return value in program.outputs or any(value in instruction.args for instruction in later)
 
 
-def parse(text: str, ops: OpSet, signature: Signature | None = None) -> Program:
+def parse(text: str, ops: OpSet, signature: Signature | Header | None = None) -> Program:
     """Read program text.
 
     Args:
         text: one function definition; see the module's example.
         ops: the ops that may be called.
-        signature: what the program must take and return; without it, real inputs as named and one real output.
+        signature: what the program must take and return, or how that follows from its first line; without it, real inputs
+            as named and one real output.
 
     Raises:
         ProgramError: with the line, the cause and what to do.
@@ -92,13 +99,15 @@ def parse(text: str, ops: OpSet, signature: Signature | None = None) -> Program:
     outputs = reader.result(final)
     names = tuple(reader.names)
     if len(outputs) != len(signature.outputs):
-        raise ProgramError(f"'{signature.name}' must return {len(signature.outputs)} values, got {len(outputs)}", final.lineno)
+        wanted = ", ".join(variable.name for variable in signature.outputs)
+        count = len(signature.outputs)
+        raise ProgramError(f"'{signature.name}' must return {count} values ({wanted}), got {len(outputs)}", final.lineno)
     program = Program(signature, tuple(reader.instructions), outputs, names)
     check_types(program, reader.lines)
     return program
 
 
-def _signature(definition: ast.FunctionDef, wanted: Signature | None) -> Signature:
+def _signature(definition: ast.FunctionDef, wanted: Signature | Header | None) -> Signature:
     arguments = definition.args
     plain = not (arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults or arguments.posonlyargs)
     if not plain or definition.decorator_list:
@@ -108,6 +117,11 @@ def _signature(definition: ast.FunctionDef, wanted: Signature | None) -> Signatu
         if not names:
             raise ProgramError("a program takes at least one input", definition.lineno)
         return Signature(definition.name, tuple(Variable(name) for name in names), function_signature().outputs)
+    if not isinstance(wanted, Signature):
+        try:
+            return wanted(definition.name, names)
+        except ProgramError as error:
+            raise ProgramError(str(error), definition.lineno) from None
     if len(names) != len(wanted.inputs):
         expected = ", ".join(variable.name for variable in wanted.inputs)
         raise ProgramError(f"inputs must be ({expected}), got ({', '.join(names)})", definition.lineno)
@@ -128,6 +142,8 @@ class _Reader:
         self.names: list[str] = []
         self.lines: list[int] = []
         self._offset = len(signature.inputs)
+        keeps = any(variable.type is Type.ARRAY for variable in signature.outputs)
+        self._about_state = " What lives from step to step must be an input and be returned." if keeps else ""
 
     def assignment(self, statement: ast.stmt) -> None:
         match statement:
@@ -166,9 +182,11 @@ class _Reader:
         match node:
             case ast.Name(id=name) if name in self.values:
                 return self.values[name]
+            case ast.Name(id=name) if name in self.ops.constants:
+                return Const(self.ops.constants[name])
             case ast.Name(id=name):
                 hint = nearest(name, self.values)
-                raise ProgramError(f"'{name}' is read before it is assigned.{hint}", line)
+                raise ProgramError(f"'{name}' is read before it is assigned.{hint}{self._about_state}", line)
             case ast.Constant():
                 return self._constant(node, "", line)
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant() as inner):

@@ -43,5 +43,5 @@ def selection(args: Sequence[Type]) -> Type | None:
 
 
 def reduction(args: Sequence[Type]) -> Type | None:
-    """Reals and arrays to a real."""
-    return Type.REAL if all(arg in _FLOATING for arg in args) else None
+    """Reals and at least one array to a real; a real broadcasts."""
+    return Type.REAL if elementwise(args) is Type.ARRAY else None

@@ -1,0 +1,308 @@
+"""The interpreter of update rules: any encoded rule on any parameter tensors, without a compilation.
+
+A tensor goes through in chunks of 256 elements. Registers are rows as long as a chunk; reals and constants fill theirs.
+A rule with sums takes a pass more for each that stands on a path (`evosearch.backends.stages`). Results are the bits of
+`evosearch.backends.reference.step`.
+
+`apply_rule` and `rule_registers` are kernels for others to call: name this module, behind `span_source`, to `assemble`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from evosearch.backends.encode import CONST_BASE, INPUT_BASE, TEMP_BASE
+from evosearch.backends.kernels import assemble, kernel
+from evosearch.backends.reference import Array, rule_inputs
+from evosearch.backends.simd import LANES, dot
+from evosearch.backends.stages import stages
+from evosearch.backends.vm import span_source
+from evosearch.errors import ProgramError
+from evosearch.language.infer import check_types, expand, without_dead_code
+from evosearch.language.op import Op, OpSet
+from evosearch.language.optimizer import GRADIENT, RATE, STEP, WEIGHT, check_rule, state_names
+from evosearch.language.program import Const, Operand, Program
+
+if TYPE_CHECKING:
+    from evosearch.backends.assembled import span
+
+Code = NDArray[np.int16]
+Ints = NDArray[np.int64]
+
+WIDTH = 256
+W, G, LR, COUNT, FIRST_STATE = 0, 1, 2, 3, 4
+"""Registers of the inputs, from INPUT_BASE on."""
+R, N, O, S, E = 0, 1, 2, 3, 4
+"""Columns of `depths`: first rows of the reals, of the arrays that sums need, of the other arrays, of the sums; the end."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedRule:
+    """A rule for `apply_rule`.
+
+    Attributes:
+        code: int16 (instructions, 4): op, a, b, c; live instructions only, in the order of their stages. A sum is
+            (1 over all tensors or 0, a, its number, 0).
+        constants: float64 (constants,), in registers CONST_BASE, ...
+        outputs: int16 (1 + states,): registers of the update and of the new states.
+        depths: int64 (passes, 5): positions in `code`.
+    """
+
+    code: Code
+    constants: Array
+    outputs: Code
+    depths: Ints
+
+    @property
+    def states(self) -> int:
+        """Number of states."""
+        return len(self.outputs) - 1
+
+
+def encode_rule(rule: Program, ops: OpSet) -> EncodedRule:
+    """Encode an update rule.
+
+    Raises:
+        ProgramError: for a program that is no rule, an op that is not in `ops`, or a rule too large for the registers.
+    """
+    check_rule(rule)
+    check_types(rule)
+    staged = stages(without_dead_code(expand(without_dead_code(rule), _reduces)))
+    body = staged.rule
+    names = [variable.name for variable in body.signature.inputs]
+    states = state_names(body)
+    fixed = {WEIGHT: W, GRADIENT: G, RATE: LR, STEP: COUNT} | {name: FIRST_STATE + k for k, name in enumerate(states)}
+    constants: dict[str, int] = {}
+
+    def register(operand: Operand) -> int:
+        if isinstance(operand, Const):
+            return CONST_BASE + constants.setdefault(operand.hi.hex(), len(constants))
+        return INPUT_BASE + fixed[names[operand]] if operand < body.n_inputs else TEMP_BASE + operand - body.n_inputs
+
+    codes = {op.name: number for number, op in enumerate(ops)}
+    code = np.full((len(body.instructions), 4), INPUT_BASE + LR, dtype=np.int16)
+    sums = 0
+    for row, instruction in zip(code, body.instructions, strict=True):
+        op = instruction.op
+        if op.reduction is not None:
+            row[:] = (op.reduction == "all", register(instruction.args[0]), sums, 0)
+            sums += 1
+            continue
+        row[0] = codes[op.name] if op.name in codes else ops.code(op.name)
+        row[1 : 1 + op.arity] = [register(arg) for arg in instruction.args]
+    outputs = np.array([register(out) for out in body.outputs], dtype=np.int16)
+    _check_size(len(states), len(constants), len(code))
+    values = np.array([float.fromhex(text) for text in constants], dtype=np.float64)
+    return EncodedRule(code, values, outputs, np.array(staged.bounds, dtype=np.int64))
+
+
+def _reduces(op: Op) -> bool:
+    return op.reduces
+
+
+def _check_size(states: int, constants: int, instructions: int) -> None:
+    limits = (
+        ("states", states, CONST_BASE - INPUT_BASE - FIRST_STATE),
+        ("different constants", constants, TEMP_BASE - CONST_BASE),
+        ("live instructions", instructions, 4000),
+    )
+    for what, count, limit in limits:
+        if count > limit:
+            raise ProgramError(f"a rule to encode may have {limit} {what}, this one has {count}")
+
+
+@kernel
+def rule_registers(instructions: int, tensors: int) -> Array:
+    """Registers for any rule of at most so many instructions on so many tensors; allocate once, apply often."""
+    return np.zeros((TEMP_BASE + instructions + 1 + instructions * (1 + tensors // WIDTH), WIDTH))
+
+
+@kernel
+def apply_rule(
+    code: Code, constants: Array, outputs: Code, depths: Ints, regs: Array,
+    w: Array, g: Array, state: Array, offsets: Ints, lr: float, step: float, update: Array,
+) -> bool:  # fmt: skip
+    """One step of an encoded rule; whether all updates and states are finite.
+
+    Args:
+        code, constants, outputs, depths: of an `EncodedRule`.
+        regs: of `rule_registers`; what it holds does not matter.
+        w, g: float64 (N,): all tensors one after the other, and their gradients.
+        state: float64 (states, N), replaced.
+        offsets: int64 (tensors + 1,): where each tensor starts, and N.
+        lr, step: learning rate; number of the step, from 1 on.
+        update: float64 (N,), set. The caller does w - update.
+    """
+    known = len(constants)
+    for j in range(WIDTH):
+        regs[INPUT_BASE + LR, j] = lr
+        regs[INPUT_BASE + COUNT, j] = step
+    for k in range(known):
+        for j in range(WIDTH):
+            regs[CONST_BASE + k, j] = constants[k]
+    used = inputs_used(code, outputs)
+    passes = len(depths)
+    if passes == 1:  # the elements know nothing of tensors
+        set_reals(code, depths, 1, regs, 0, 1)
+        return write_tensor(code, outputs, depths, regs, used, w, g, state, 0, len(w), update)
+    tensors = len(offsets) - 1
+    for j in range(WIDTH):
+        regs[TEMP_BASE + len(code), j] = 1.0
+    for depth in range(1, passes):
+        for t in range(tensors):
+            set_reals(code, depths, depth, regs, t, tensors)
+            add_sums(code, depths, depth, regs, used, w, g, state, offsets, t)
+    finite = True
+    for t in range(tensors):
+        set_reals(code, depths, passes, regs, t, tensors)
+        fine = write_tensor(code, outputs, depths, regs, used, w, g, state, offsets[t], offsets[t + 1], update)
+        finite = finite and fine
+    return finite
+
+
+@kernel
+def inputs_used(code: Code, outputs: Code) -> int:
+    """A bit for each input register that the rule reads."""
+    used = 0
+    for i in range(len(code)):
+        for k in range(1, 4):
+            if code[i, k] < CONST_BASE:
+                used |= 1 << code[i, k]
+    for k in range(len(outputs)):
+        if outputs[k] < CONST_BASE:
+            used |= 1 << outputs[k]
+    return used
+
+
+@kernel
+def set_reals(code: Code, depths: Ints, passes: int, regs: Array, t: int, tensors: int) -> None:
+    """Work out the reals of one tensor that depend on fewer sums than `passes`, and fill their rows."""
+    for depth in range(passes):
+        if depth > 0:
+            for i in range(depths[depth - 1, S], depths[depth - 1, E]):
+                row, column = sum_place(code, i, t, tensors)
+                fill_row(regs, TEMP_BASE + i, regs[row, column])
+        start, stop = depths[depth, R], depths[depth, N]
+        span(code, start, stop, regs, 1)
+        for i in range(start, stop):
+            fill_row(regs, TEMP_BASE + i, regs[TEMP_BASE + i, 0])
+
+
+@kernel
+def fill_row(regs: Array, row: int, value: float) -> None:
+    """Set a whole row."""
+    for j in range(WIDTH):
+        regs[row, j] = value
+
+
+@kernel
+def sum_place(code: Code, i: int, t: int, tensors: int) -> tuple[int, int]:
+    """Row and column of the sum of instruction i for tensor t; a sum over all tensors has one place."""
+    entry = 0 if code[i, 0] == 1 else t
+    return TEMP_BASE + len(code) + 1 + code[i, 2] * (1 + tensors // WIDTH) + entry // WIDTH, entry % WIDTH
+
+
+@kernel
+def load_chunk(regs: Array, used: int, w: Array, g: Array, state: Array, start: int, size: int) -> None:
+    """Copy the inputs that the rule reads into their rows."""
+    if used & (1 << W):
+        for j in range(size):
+            regs[INPUT_BASE + W, j] = w[start + j]
+    if used & (1 << G):
+        for j in range(size):
+            regs[INPUT_BASE + G, j] = g[start + j]
+    for k in range(len(state)):
+        if used & (1 << (FIRST_STATE + k)):
+            for j in range(size):
+                regs[INPUT_BASE + FIRST_STATE + k, j] = state[k, start + j]
+
+
+@kernel
+def add_sums(
+    code: Code, depths: Ints, passes: int, regs: Array, used: int, w: Array, g: Array, state: Array, offsets: Ints, t: int
+) -> None:
+    """The sums of the last of so many passes, over one tensor."""
+    tensors = len(offsets) - 1
+    first, last = depths[passes - 1, S], depths[passes - 1, E]
+    for i in range(first, last):
+        if t == 0 or code[i, 0] == 0:
+            row, column = sum_place(code, i, t, tensors)
+            regs[row, column] = 0.0
+    for start in range(offsets[t], offsets[t + 1], WIDTH):
+        size = min(WIDTH, offsets[t + 1] - start)
+        padded = (size + LANES - 1) // LANES * LANES
+        load_chunk(regs, used, w, g, state, start, size)
+        for depth in range(passes):
+            span(code, depths[depth, N], depths[depth, O], regs, size)
+        for i in range(first, last):
+            row, column = sum_place(code, i, t, tensors)
+            given = code[i, 1]
+            for j in range(size, padded):
+                regs[given, j] = 0.0
+            regs[row, column] += dot(regs, given, regs, TEMP_BASE + len(code), padded)
+
+
+@kernel
+def write_tensor(
+    code: Code, outputs: Code, depths: Ints, regs: Array, used: int,
+    w: Array, g: Array, state: Array, begin: int, end: int, update: Array,
+) -> bool:  # fmt: skip
+    """Update and new states of elements begin to end; whether they are finite."""
+    bad = False
+    for start in range(begin, end, WIDTH):
+        size = min(WIDTH, end - start)
+        load_chunk(regs, used, w, g, state, start, size)
+        for depth in range(len(depths)):
+            span(code, depths[depth, N], depths[depth, S], regs, size)
+        row = outputs[0]
+        for j in range(size):
+            value = regs[row, j]
+            update[start + j] = value
+            bad |= value - value != 0.0
+        for k in range(len(state)):
+            row = outputs[k + 1]
+            if row == INPUT_BASE + FIRST_STATE + k:
+                continue
+            for j in range(size):
+                value = regs[row, j]
+                state[k, start + j] = value
+                bad |= value - value != 0.0
+    return not bad
+
+
+KERNELS = ("evosearch.backends.array_vm",)
+
+
+def load(ops: OpSet) -> ModuleType:
+    """The compiled kernels of an op set."""
+    return assemble(ops, KERNELS, "rules", span_source)
+
+
+def step(
+    rule: Program, ops: OpSet, w: Sequence[ArrayLike], g: Sequence[ArrayLike], state: Sequence[Sequence[ArrayLike]],
+    lr: float, step: float,
+) -> tuple[list[Array], list[list[Array]]]:  # fmt: skip
+    """As the reference's `step`, by the interpreter."""
+    encoded = encode_rule(rule, ops)
+    tensors, given = rule_inputs(rule, w, g, state)
+    offsets = np.cumsum([0, *(tensor.size for tensor in tensors)])
+    flat = {name: np.concatenate([*arrays, np.empty(0)]) for name, arrays in given.items()}
+    kept = np.array([flat[name] for name in state_names(rule)]).reshape(encoded.states, offsets[-1])
+    update, kernels = np.empty(offsets[-1]), load(ops)
+    regs = kernels.rule_registers(len(encoded.code), len(tensors))
+    kernels.apply_rule(
+        encoded.code, encoded.constants, encoded.outputs, encoded.depths, regs,
+        flat[WEIGHT], flat[GRADIENT], kept, offsets, float(lr), float(step), update,
+    )  # fmt: skip
+
+    def split(values: Array) -> list[Array]:
+        parts = np.split(values, offsets[1:-1]) if tensors else []
+        return [part.reshape(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+
+    return split(update), [split(values) for values in kept]
