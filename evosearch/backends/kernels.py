@@ -45,10 +45,18 @@ def assemble(
 
     `interpreter` is `vm_source` for programs over points, `span_source` for update rules.
     """
+    return _assemble_ops(ops.ops, modules, name, interpreter)
+
+
+@functools.lru_cache(maxsize=16)  # writing the source takes milliseconds, and a candidate asks for it several times
+def _assemble_ops(
+    ops: tuple[Op, ...], modules: tuple[str, ...], name: str, interpreter: Callable[[OpSet], str]
+) -> ModuleType:
+    table = OpSet(name, ops)
     parts = [
-        interpreter(ops),
+        interpreter(table),
         "from evosearch.backends.simd import LANES, dot, out_of_line",
-        _tables(ops),
+        _tables(table),
         *(_body(module) for module in modules),
     ]
     return _assemble("from __future__ import annotations\n\n" + "\n\n".join(parts) + "\n", name)

@@ -114,7 +114,8 @@ class Trainings:
         keys = [(proxy.name, steps, seed, k, decay) for k in rates]
         missing = [(key, k) for key, k in zip(keys, rates, strict=True) if key not in self._found]
         if missing:
-            outcomes = self._task.train_rates(proxy, self._rule(decay), [rate_of(k) for _, k in missing], seed, steps)
+            wanted = [rate_of(k) for _, k in missing]
+            outcomes = self._task.train_rates(proxy, self._rule(decay), self._ops, wanted, seed, steps)
             for (key, _), outcome in zip(missing, outcomes, strict=True):
                 loss = log_loss(outcome)
                 self._found[key] = loss, outcome.accuracy if math.isfinite(loss) else 0.0

@@ -5,16 +5,20 @@ Rates lie on one geometric grid, RATIO^k, so that a rule's result at a rate is t
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evosearch.backends import array_vm
+from evosearch.backends.array_vm import encode_rule, load
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
+
+Array = NDArray[np.float64]
 
 RATIO = math.sqrt(10.0)
 LOWEST, HIGHEST = -16, 8
@@ -61,20 +65,30 @@ def natural_rate(rule: Program, ops: OpSet) -> int:
     A factor on the learning rate is a gauge: what lr = 0.001 means to one rule, 0.1 means to another. A few steps on made-up
     gradients (a mean and noise, as small as a small network's) show the gauge.
     """
-    draw = np.random.default_rng(0)
-    weights = [draw.normal(0.0, 0.1, size=shape) for shape in ((24, 8), (8,))]
-    mean = [draw.normal(0.0, 0.01, size=weight.shape) for weight in weights]
-    state = [[np.zeros_like(weight) for weight in weights] for _ in rule.outputs[1:]]
-    squares = []
-    for step in range(1, _PROBE_STEPS + 1):
-        gradient = [m + draw.normal(0.0, 0.01, size=m.shape) for m in mean]
-        update, state = array_vm.step(rule, ops, weights, gradient, state, _PROBE_RATE, step)
-        squares.append(np.mean(np.concatenate([part.ravel() for part in update]) ** 2))
+    encoded, kernels = encode_rule(rule, ops), load(ops)
+    start, gradients, offsets = _made_up()
+    regs = kernels.rule_registers(len(encoded.code), len(offsets) - 1)
+    state, update, squares = np.zeros((encoded.states, start.size)), np.empty(start.size), np.empty(_PROBE_STEPS)
+    for step in range(_PROBE_STEPS):
+        kernels.apply_rule(
+            encoded.code, encoded.constants, encoded.outputs, encoded.depths, regs,
+            start, gradients[step], state, offsets, _PROBE_RATE, step + 1.0, update,
+        )  # fmt: skip
+        with np.errstate(all="ignore"):
+            squares[step] = np.mean(update * update)
     with np.errstate(all="ignore"):
         size = float(np.sqrt(np.mean(squares)))
     if not (math.isfinite(size) and size > 0.0):
         return round(math.log(_PROBE_RATE, RATIO))
     return max(LOWEST, min(HIGHEST, round(math.log(STEP_SIZE * _PROBE_RATE / size, RATIO))))
+
+
+@functools.cache
+def _made_up() -> tuple[Array, Array, NDArray[np.int64]]:
+    """Weights, gradients (steps, weights) and the offsets of two tensors."""
+    draw = np.random.default_rng(0)
+    weights, mean = draw.normal(0.0, 0.1, size=200), draw.normal(0.0, 0.01, size=200)
+    return weights, mean + draw.normal(0.0, 0.01, size=(_PROBE_STEPS, 200)), np.array([0, 192, 200], np.int64)
 
 
 def coarse(losses: Losses, centre: int, apart: int = 2) -> int:
