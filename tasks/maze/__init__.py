@@ -1,0 +1,1 @@
+"""The Hard Maze of Lehman and Stanley (2011), as the public code of "Deep Neuroevolution" has it."""
