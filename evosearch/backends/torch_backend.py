@@ -1,0 +1,174 @@
+"""Programs on torch tensors: functions that autograd can follow, and update rules that step a model's parameters.
+
+Arithmetic is that of the tensors' own dtype, and library functions take the place of composites (they are within a few
+ULP of them), so the results are those of the reference to rounding, not to the bit.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evosearch.backends.arrays import Lowered, literal, lower, plain
+from evosearch.backends.emit import fill
+from evosearch.backends.torch_source import sums_over_all, torch_source
+from evosearch.errors import MissingDependencyError, ProgramError
+from evosearch.language.op import ARGUMENTS
+from evosearch.language.optimizer import check_rule, state_names
+from evosearch.language.program import Operand, Program
+
+try:
+    import torch
+    from torch import Tensor
+except ImportError:
+    raise MissingDependencyError("torch is not installed; install it with: pip install 'evosearch[torch]'") from None
+
+Tensors = Sequence[Tensor]
+
+
+def compile_function(program: Program) -> Callable[..., tuple[Tensor, ...]]:
+    """The program as a function from tensors, of shapes that broadcast, to the tuple of its outputs; differentiable."""
+    lowered = lower(program)
+    lines, outputs = function_lines(lowered)
+    names = ", ".join(variable.name for variable in program.signature.inputs)
+    return _defined(f"def f({names}):\n", [*lines, f"return {', '.join(outputs)},"])
+
+
+def function_lines(lowered: Lowered, names: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+    """The program as torch statements without side effects, and its outputs as expressions.
+
+    Args:
+        names: of the inputs, where they are not to be the program's own.
+    """
+    program = lowered.program
+    values = list(names or (variable.name for variable in program.signature.inputs))
+    lines: list[str] = []
+
+    def show(operand: Operand) -> str:
+        return values[operand] if isinstance(operand, int) else literal(operand.hi)
+
+    for position, (instruction, row) in enumerate(zip(program.instructions, lowered.rows, strict=True)):
+        if row is None:
+            raise ProgramError(f"'{instruction.op.name}' sums over a tensor; functions work element by element")
+        shown = dict(zip(ARGUMENTS, map(show, instruction.args), strict=False))
+        constants = [name for name, arg in zip(ARGUMENTS, instruction.args, strict=False) if not isinstance(arg, int)]
+        lines.append(f"t{position + 1} = {plain(fill(_with_numbers(instruction.op.name, row.torch, constants), shown))}")
+        values.append(f"t{position + 1}")
+    like = values[0]
+    outputs = [show(out) if isinstance(out, int) else f"torch.full_like({like}, {show(out)})" for out in program.outputs]
+    return lines, outputs
+
+
+def _with_numbers(name: str, template: str, constants: Sequence[str]) -> str:
+    """The template where some arguments are numbers: torch's functions of two tensors want another form then."""
+    if name in ("max", "min") and constants:
+        end = {"max": "min", "min": "max"}[name]
+        return f"b.clamp({end}=a)" if constants == ["a"] else f"a.clamp({end}=b)"
+    if name == "select" and len(constants) == 2:
+        return "torch.where(a != 0.0, torch.full_like(a, b), c)"
+    return template
+
+
+@dataclass(frozen=True)
+class TorchRule:
+    """An update rule that steps tensors in place.
+
+    Attributes:
+        rule: the program.
+        run: `(w, g, STATES, lr, step) -> update`, over lists; the states change in place.
+    """
+
+    rule: Program
+    run: Callable[..., Any]
+
+    def init(self, params: Tensors) -> list[list[Tensor]]:
+        """The state before the first step, (states, tensors): zeros, at least float32."""
+        return [
+            [torch.zeros_like(p, dtype=torch.promote_types(p.dtype, torch.float32)) for p in params]
+            for _ in state_names(self.rule)
+        ]
+
+    @torch.no_grad()
+    def step(
+        self, params: Tensors, grads: Tensors, state: Sequence[list[Tensor]], lr: float | Tensor, step: float | Tensor
+    ) -> None:
+        """One step of all parameters (all groups in one call, where the rule sums over all tensors), in place.
+
+        Args:
+            params, grads: one gradient a parameter, of its shape and device.
+            state: from `init`; changes in place.
+            lr, step: learning rate; number of the step, 1 at the first.
+        """
+        w, g = ([x.to(torch.promote_types(x.dtype, torch.float32)) for x in tensors] for tensors in (params, grads))
+        update = self.run(w, g, *state, lr, step)
+        if isinstance(update, (list, tuple)):
+            torch._foreach_sub_(list(params), list(update))
+        else:
+            torch._foreach_sub_(list(params), update)
+
+
+def compile_rule(rule: Program, *, foreach: bool = True, compiled: bool = False) -> TorchRule:
+    """The rule for tensors.
+
+    Args:
+        rule: with the signature of `evosearch.language.optimizer`.
+        foreach: by torch's functions for lists of tensors; else tensor by tensor, which the CPU does not mind.
+        compiled: through `torch.compile`, tensor by tensor, one kernel for all sizes; a first step takes seconds then.
+            Not for rules that sum over all tensors.
+
+    Raises:
+        ProgramError: where the program is no rule, or cannot be run so.
+    """
+    check_rule(rule)
+    lowered = lower(rule)
+    in_turn = sums_over_all(lowered.program)
+    if compiled and in_turn:
+        raise ProgramError("a rule that sums over all tensors is not compiled tensor by tensor; use foreach=True")
+    source = torch_source(lowered, foreach=foreach and not compiled)
+    run = _defined(f"def update({', '.join(_parameters(rule))}):\n", [*source.lines, f"return {source.update}"])
+    if foreach and not compiled:
+        return TorchRule(rule, functools.partial(_run_lists, run) if in_turn else run)
+    single = torch.compile(run, dynamic=True) if compiled else run
+    return TorchRule(rule, functools.partial(_run_tensors, single, in_turn, compiled))
+
+
+def _parameters(rule: Program) -> list[str]:
+    return ["w", "g", *state_names(rule), "lr", "step"]
+
+
+def _run_lists(run: Callable[..., Any], *given: Any) -> Any:
+    return together([run(*given)])[0]
+
+
+def _run_tensors(run: Callable[..., Any], in_turn: bool, compiled: bool, *given: Any) -> list[Any]:
+    *tensors, lr, step = given
+    if compiled:  # numbers would be compiled in
+        lr, step = (torch.as_tensor(x, dtype=torch.float64) for x in (lr, step))
+    updates = [run(*one, lr, step) for one in zip(*tensors, strict=True)]
+    return together(updates) if in_turn else updates
+
+
+def together(updates: Sequence[Any]) -> list[Any]:
+    """Run generators in lockstep: the numbers that they yield are added up, and each is sent the sum."""
+    total = None
+    while True:
+        parts, results = [], []
+        for update in updates:
+            try:
+                parts.append(update.send(total))
+            except StopIteration as done:
+                results.append(done.value)
+        if not parts:
+            return results
+        total = sum(parts)
+
+
+def _defined(head: str, body: Sequence[str]) -> Callable[..., Any]:
+    """The function that source made from op rows and numbers defines; no text of a user enters it."""
+    names: dict[str, Any] = {"torch": torch, "math": math}
+    exec(compile(head + "".join(f"    {line}\n" for line in body), "<evosearch torch>", "exec"), names)
+    function: Callable[..., Any] = names[head[4 : head.index("(")]]
+    return function

@@ -1,0 +1,244 @@
+"""Update rules as torch source: statements for one tensor, or for lists of tensors (`torch._foreach_...`).
+
+Buffers are reused where their value has no later reader, and state is written in place.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from evosearch.backends.arrays import Lowered, Row, literal, plain
+from evosearch.backends.emit import fill
+from evosearch.backends.torch_kinds import ON_FLOATS, Kind, kinds_of, last_reads, with_scaled_sums
+from evosearch.language.op import ARGUMENTS, Op
+from evosearch.language.program import Const, Instruction, Operand, Program
+
+_RESERVED = frozenset({"w", "g", "lr", "step", "weight_decay", "torch", "math", "one", "zero", *keyword.kwlist})
+_OTHER_END = str.maketrans({"a": "i", "x": "n", "i": "a", "n": "x"})  # max(a, 2.0) is a.clamp(min=2.0)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The body of a function `(w, g, STATES..., lr, step, weight_decay)`, those of them that the rule has.
+
+    Attributes:
+        lines: statements; the states are written in place.
+        update: an expression.
+        owned: whether the update is a buffer of its own, free to write to.
+        in_turn: whether the body yields partial sums over all tensors and is sent the totals.
+    """
+
+    lines: tuple[str, ...]
+    update: str
+    owned: bool
+    in_turn: bool
+
+
+def torch_source(lowered: Lowered, *, foreach: bool) -> Source:
+    """The rule for one tensor, or with `foreach` for lists of tensors."""
+    return _Writer(with_scaled_sums(lowered), foreach).write()
+
+
+def sums_over_all(program: Program) -> bool:
+    """Whether the program has a reduction over all tensors."""
+    return any(instruction.op.reduction == "all" for instruction in program.instructions)
+
+
+@dataclass
+class _Buffer:
+    """A name that holds a value; `state` is the number of the output it must end with, or 0 for a temporary."""
+
+    name: str
+    value: int
+    owned: bool
+    state: int = 0
+
+
+@dataclass
+class _Writer:
+    lowered: Lowered
+    foreach: bool
+    lines: list[str] = field(default_factory=list)
+
+    def write(self) -> Source:
+        program = self.program = self.lowered.program
+        inputs = [variable.name for variable in program.signature.inputs]
+        outputs = [variable.name for variable in program.signature.outputs]
+        self.kinds = kinds_of(self.lowered)
+        self.last = last_reads(program)
+        self.buffers = [
+            _Buffer(name, k, owned=name in outputs, state=outputs.index(name) if name in outputs else 0)
+            for k, name in enumerate(inputs)
+        ]
+        self.place = dict(enumerate(self.buffers))
+        for position, instruction in enumerate(program.instructions):
+            self._instruction(position, instruction)
+        self._finish_states()
+        out = program.outputs[0]
+        buffer = self.place[out] if isinstance(out, int) else None
+        owned = buffer is not None and buffer.owned and not buffer.state and self.kinds[buffer.value] is Kind.ARRAY
+        return Source(tuple(self.lines), self._show(out), owned, sums_over_all(program))
+
+    def _show(self, operand: Operand) -> str:
+        return self.place[operand].name if isinstance(operand, int) else literal(operand.hi)
+
+    def _kind(self, operand: Operand) -> Kind:
+        return self.kinds[operand] if isinstance(operand, int) else Kind.NUMBER
+
+    def _listed(self, operand: Operand) -> bool:
+        return self.foreach and self._kind(operand) in (Kind.ARRAY, Kind.EACH)
+
+    def _instruction(self, position: int, instruction: Instruction) -> None:
+        value = self.program.n_inputs + position
+        written = self._in_place(position, instruction)
+        if written is not None:
+            line, buffer = written
+            self.lines.append(plain(line))
+            buffer.value = value
+            self.place[value] = buffer
+            return
+        expression = plain(self._expression(position, instruction))
+        name = self._free_name(position)
+        self.lines.append(f"{name} = {expression}")
+        buffer = next((b for b in self.buffers if b.name == name), None) or _Buffer(name, value, owned=True)
+        buffer.value, buffer.owned = value, True
+        if buffer not in self.buffers:
+            self.buffers.append(buffer)
+        self.place[value] = buffer
+
+    def _free_name(self, position: int) -> str:
+        """The given name where no living value and no argument has it, else a new one."""
+        given = self.program.names[position] if position < len(self.program.names) else ""
+        arguments = [variable.name for variable in self.program.signature.inputs]
+        if given in arguments and given not in _RESERVED:
+            given = f"new_{given}"
+        living = {b.name for b in self.buffers if self.last.get(b.value, -1) > position}
+        if given and given not in living and given not in _RESERVED and re.fullmatch(r"[a-zA-Z]\w*", given):
+            return given
+        number = position + 1
+        while f"t{number}" in living:
+            number += 1
+        return f"t{number}"
+
+    def _dying(self, operand: Operand, position: int) -> _Buffer | None:
+        """The buffer of a value that this instruction is the last to read, where it may be written to."""
+        if not isinstance(operand, int) or self.last[operand] > position:
+            return None
+        buffer = self.place[operand]
+        result = self.program.n_inputs + position
+        fits = not buffer.state or self.program.outputs[buffer.state] == result
+        same = self.kinds[operand] is self.kinds[result]
+        return buffer if buffer.owned and fits and same else None
+
+    def _in_place(self, position: int, instruction: Instruction) -> tuple[str, _Buffer] | None:
+        row, args, name = self.lowered.rows[position], list(instruction.args), instruction.op.name
+        if row is None or self.kinds[self.program.n_inputs + position] in (Kind.NUMBER, Kind.SCALAR):
+            return None
+        orders = [args]
+        if name in ("add", "mul", "max", "min") or (name == "interp" and isinstance(args[2], Const)):
+            orders.append([args[1], args[0], *args[2:]])
+        found = [(order is not args, order, self._dying(order[0], position)) for order in orders]
+        for swapped, order, buffer in sorted(found, key=lambda one: one[2] is None or not one[2].state):  # states first
+            if buffer is None:
+                continue
+            shown = [self._show(arg) for arg in order]
+            if name == "interp" and swapped:
+                shown[2] = f"1.0 - {shown[2]}"
+            line = self._list_call(row, order, shown, name, "_") if self.foreach else self._method(row, order, shown, name)
+            if line is not None:
+                return line, buffer
+        return None
+
+    def _method(self, row: Row, args: Sequence[Operand], shown: Sequence[str], name: str) -> str | None:
+        if name in ("max", "min") and self._kind(args[1]) is Kind.NUMBER:
+            return f"{shown[0]}.clamp_({name.translate(_OTHER_END)}={shown[1]})"
+        return fill(row.inplace, dict(zip(ARGUMENTS, shown, strict=False))) if row.inplace else None
+
+    def _expression(self, position: int, instruction: Instruction) -> str:
+        row, args, op = self.lowered.rows[position], list(instruction.args), instruction.op
+        shown = [self._show(arg) for arg in args]
+        if op.reduction is not None:
+            return self._sum(op, args[0], shown[0])
+        assert row is not None
+        kind = self.kinds[self.program.n_inputs + position]
+        if kind is Kind.NUMBER:
+            return fill(ON_FLOATS[op.name], dict(zip(ARGUMENTS, shown, strict=False)))
+        if all(self._kind(arg) is Kind.NUMBER for arg in args):
+            names = [f"torch.as_tensor({text}, dtype=torch.float64)" for text in shown]
+            return self._on_tensors(row, args, names, op.name)
+        if self.foreach and any(self._listed(arg) for arg in args):
+            line = self._list_call(row, args, shown, op.name, "")
+            return line if line is not None else self._comprehension(row, args, shown, op.name)
+        return self._on_tensors(row, args, shown, op.name)
+
+    def _on_tensors(self, row: Row, args: Sequence[Operand], shown: Sequence[str], name: str) -> str:
+        if name in ("max", "min"):
+            for first, second in ((0, 1), (1, 0)):
+                if self._kind(args[second]) is Kind.NUMBER and not shown[second].startswith("torch."):
+                    return f"{shown[first]}.clamp({name.translate(_OTHER_END)}={shown[second]})"
+        return fill(row.torch, dict(zip(ARGUMENTS, shown, strict=False)))
+
+    def _sum(self, op: Op, operand: Operand, shown: str) -> str:
+        each = f"[a.sum() for a in {shown}]" if self._listed(operand) else f"{shown}.sum()"
+        if op.reduction == "tensor":
+            return each
+        return f"yield sum({each})" if self._listed(operand) else f"yield {each}"
+
+    def _list_call(self, row: Row, args: Sequence[Operand], shown: Sequence[str], name: str, inplace: str) -> str | None:
+        """A call of a function for lists: its first argument is a list, others are lists or numbers."""
+        stem, given = row.foreach, list(shown)
+        if name == "square":
+            stem, given = "mul", [shown[0], shown[0]]
+        if not stem:
+            return None
+        if not self._listed(args[0]):
+            if name not in ("add", "mul", "max", "min", "power") or inplace:
+                return None
+            if name != "power":
+                given = [shown[1], shown[0]]
+        if name == "interp" and not (self._listed(args[0]) and self._listed(args[1])):
+            return None
+        if name.endswith("_scaled"):
+            given[2] = f"alpha={given[2]}"
+        return f"torch._foreach_{stem}{inplace}({', '.join(given)})"
+
+    def _comprehension(self, row: Row, args: Sequence[Operand], shown: Sequence[str], name: str) -> str:
+        lists = [k for k, arg in enumerate(args) if self._listed(arg)]
+        names = [ARGUMENTS[k] if k in lists else text for k, text in enumerate(shown)]
+        inner = self._on_tensors(row, args, names, name)
+        if len(lists) == 1:
+            return f"[{inner} for {ARGUMENTS[lists[0]]} in {shown[lists[0]]}]"
+        loop = ", ".join(ARGUMENTS[k] for k in lists)
+        return f"[{inner} for {loop} in zip({', '.join(shown[k] for k in lists)})]"
+
+    def _copy(self, name: str) -> str:
+        return f"[a.clone() for a in {name}]" if self.foreach else f"{name}.clone()"
+
+    def _finish_states(self) -> None:
+        """Copy into each state what is not already there; a value that another state is about to lose is saved first."""
+        open_states = [b for b in self.buffers if b.state and self.program.outputs[b.state] != b.value]
+        kept: dict[int, str] = {}
+        for buffer in open_states:
+            out = self.program.outputs[buffer.state]
+            holder = self.place[out] if isinstance(out, int) else None
+            if isinstance(out, int) and holder in open_states:
+                kept[out] = f"old_{self._show(out)}"
+                self.lines.append(f"{kept[out]} = {self._copy(self._show(out))}")
+        first = self.program.outputs[0]
+        for buffer in open_states:
+            out = self.program.outputs[buffer.state]
+            text = kept.get(out, self._show(out)) if isinstance(out, int) else self._show(out)
+            if first == buffer.value and isinstance(first, int):  # the update is what this state held
+                self.lines.append(f"old = {self._copy(buffer.name)}")
+                self.place[first] = _Buffer("old", first, owned=True)
+            if self._listed(out):
+                self.lines.append(f"torch._foreach_copy_({buffer.name}, {text})")
+            elif self.foreach:
+                self.lines += [f"for a in {buffer.name}:", f"    a.fill_({text})"]
+            elif self._kind(out) is Kind.ARRAY:
+                self.lines.append(f"{buffer.name}.copy_({text})")
+            else:
+                self.lines.append(f"{buffer.name}.fill_({text})")
