@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 Code = NDArray[np.int16]
 Ints = NDArray[np.int64]
 
-WIDTH = 256
-W, G, LR, COUNT, FIRST_STATE = 0, 1, 2, 3, 4
+ROW = 256
+WEIGHTS, GRADIENTS, LEARNING_RATE, STEP_COUNT, FIRST_STATE = 0, 1, 2, 3, 4
 """Registers of the inputs, from INPUT_BASE on."""
-R, N, O, S, E = 0, 1, 2, 3, 4
+AT_REALS, AT_NEEDED, AT_OTHERS, AT_SUMS, AT_END = 0, 1, 2, 3, 4
 """Columns of `depths`: first rows of the reals, of the arrays that sums need, of the other arrays, of the sums; the end."""
 
 
@@ -77,7 +77,8 @@ def encode_rule(rule: Program, ops: OpSet) -> EncodedRule:
     body = staged.rule
     names = [variable.name for variable in body.signature.inputs]
     states = state_names(body)
-    fixed = {WEIGHT: W, GRADIENT: G, RATE: LR, STEP: COUNT} | {name: FIRST_STATE + k for k, name in enumerate(states)}
+    fixed = {WEIGHT: WEIGHTS, GRADIENT: GRADIENTS, RATE: LEARNING_RATE, STEP: STEP_COUNT}
+    fixed |= {name: FIRST_STATE + k for k, name in enumerate(states)}
     constants: dict[str, int] = {}
 
     def register(operand: Operand) -> int:
@@ -86,7 +87,7 @@ def encode_rule(rule: Program, ops: OpSet) -> EncodedRule:
         return INPUT_BASE + fixed[names[operand]] if operand < body.n_inputs else TEMP_BASE + operand - body.n_inputs
 
     codes = {op.name: number for number, op in enumerate(ops)}
-    code = np.full((len(body.instructions), 4), INPUT_BASE + LR, dtype=np.int16)
+    code = np.full((len(body.instructions), 4), INPUT_BASE + LEARNING_RATE, dtype=np.int16)
     sums = 0
     for row, instruction in zip(code, body.instructions, strict=True):
         op = instruction.op
@@ -120,7 +121,7 @@ def _check_size(states: int, constants: int, instructions: int) -> None:
 @kernel
 def rule_registers(instructions: int, tensors: int) -> Array:
     """Registers for any rule of at most so many instructions on so many tensors; allocate once, apply often."""
-    return np.zeros((TEMP_BASE + instructions + 1 + instructions * (1 + tensors // WIDTH), WIDTH))
+    return np.zeros((TEMP_BASE + instructions + 1 + instructions * (1 + tensors // ROW), ROW))
 
 
 @kernel
@@ -140,19 +141,19 @@ def apply_rule(
         update: float64 (N,), set. The caller does w - update.
     """
     known = len(constants)
-    for j in range(WIDTH):
-        regs[INPUT_BASE + LR, j] = lr
-        regs[INPUT_BASE + COUNT, j] = step
+    for j in range(ROW):
+        regs[INPUT_BASE + LEARNING_RATE, j] = lr
+        regs[INPUT_BASE + STEP_COUNT, j] = step
     for k in range(known):
-        for j in range(WIDTH):
+        for j in range(ROW):
             regs[CONST_BASE + k, j] = constants[k]
     used = inputs_used(code, outputs)
     passes = len(depths)
-    if passes == 1:  # the elements know nothing of tensors
-        set_reals(code, depths, 1, regs, 0, 1)
-        return write_tensor(code, outputs, depths, regs, used, w, g, state, 0, len(w), update)
     tensors = len(offsets) - 1
-    for j in range(WIDTH):
+    if passes == 1:  # the elements know nothing of tensors
+        set_reals(code, depths, passes, regs, np.int64(0), tensors)
+        return write_tensor(code, outputs, depths, regs, used, w, g, state, offsets[0], offsets[tensors], update)
+    for j in range(ROW):
         regs[TEMP_BASE + len(code), j] = 1.0
     for depth in range(1, passes):
         for t in range(tensors):
@@ -183,13 +184,14 @@ def inputs_used(code: Code, outputs: Code) -> int:
 @kernel
 def set_reals(code: Code, depths: Ints, passes: int, regs: Array, t: int, tensors: int) -> None:
     """Work out the reals of one tensor that depend on fewer sums than `passes`, and fill their rows."""
+    one = np.int64(1)  # Numba compiles a kernel anew for a literal argument
     for depth in range(passes):
         if depth > 0:
-            for i in range(depths[depth - 1, S], depths[depth - 1, E]):
+            for i in range(depths[depth - 1, AT_SUMS], depths[depth - 1, AT_END]):
                 row, column = sum_place(code, i, t, tensors)
                 fill_row(regs, TEMP_BASE + i, regs[row, column])
-        start, stop = depths[depth, R], depths[depth, N]
-        span(code, start, stop, regs, 1)
+        start, stop = depths[depth, AT_REALS], depths[depth, AT_NEEDED]
+        span(code, start, stop, regs, one)
         for i in range(start, stop):
             fill_row(regs, TEMP_BASE + i, regs[TEMP_BASE + i, 0])
 
@@ -197,7 +199,7 @@ def set_reals(code: Code, depths: Ints, passes: int, regs: Array, t: int, tensor
 @kernel
 def fill_row(regs: Array, row: int, value: float) -> None:
     """Set a whole row."""
-    for j in range(WIDTH):
+    for j in range(ROW):
         regs[row, j] = value
 
 
@@ -205,18 +207,18 @@ def fill_row(regs: Array, row: int, value: float) -> None:
 def sum_place(code: Code, i: int, t: int, tensors: int) -> tuple[int, int]:
     """Row and column of the sum of instruction i for tensor t; a sum over all tensors has one place."""
     entry = 0 if code[i, 0] == 1 else t
-    return TEMP_BASE + len(code) + 1 + code[i, 2] * (1 + tensors // WIDTH) + entry // WIDTH, entry % WIDTH
+    return TEMP_BASE + len(code) + 1 + code[i, 2] * (1 + tensors // ROW) + entry // ROW, entry % ROW
 
 
 @kernel
 def load_chunk(regs: Array, used: int, w: Array, g: Array, state: Array, start: int, size: int) -> None:
     """Copy the inputs that the rule reads into their rows."""
-    if used & (1 << W):
+    if used & (1 << WEIGHTS):
         for j in range(size):
-            regs[INPUT_BASE + W, j] = w[start + j]
-    if used & (1 << G):
+            regs[INPUT_BASE + WEIGHTS, j] = w[start + j]
+    if used & (1 << GRADIENTS):
         for j in range(size):
-            regs[INPUT_BASE + G, j] = g[start + j]
+            regs[INPUT_BASE + GRADIENTS, j] = g[start + j]
     for k in range(len(state)):
         if used & (1 << (FIRST_STATE + k)):
             for j in range(size):
@@ -229,17 +231,17 @@ def add_sums(
 ) -> None:
     """The sums of the last of so many passes, over one tensor."""
     tensors = len(offsets) - 1
-    first, last = depths[passes - 1, S], depths[passes - 1, E]
+    first, last = depths[passes - 1, AT_SUMS], depths[passes - 1, AT_END]
     for i in range(first, last):
         if t == 0 or code[i, 0] == 0:
             row, column = sum_place(code, i, t, tensors)
             regs[row, column] = 0.0
-    for start in range(offsets[t], offsets[t + 1], WIDTH):
-        size = min(WIDTH, offsets[t + 1] - start)
+    for start in range(offsets[t], offsets[t + 1], ROW):
+        size = min(ROW, offsets[t + 1] - start)
         padded = (size + LANES - 1) // LANES * LANES
         load_chunk(regs, used, w, g, state, start, size)
         for depth in range(passes):
-            span(code, depths[depth, N], depths[depth, O], regs, size)
+            span(code, depths[depth, AT_NEEDED], depths[depth, AT_OTHERS], regs, size)
         for i in range(first, last):
             row, column = sum_place(code, i, t, tensors)
             given = code[i, 1]
@@ -255,11 +257,11 @@ def write_tensor(
 ) -> bool:  # fmt: skip
     """Update and new states of elements begin to end; whether they are finite."""
     bad = False
-    for start in range(begin, end, WIDTH):
-        size = min(WIDTH, end - start)
+    for start in range(begin, end, ROW):
+        size = min(ROW, end - start)
         load_chunk(regs, used, w, g, state, start, size)
         for depth in range(len(depths)):
-            span(code, depths[depth, N], depths[depth, S], regs, size)
+            span(code, depths[depth, AT_NEEDED], depths[depth, AT_SUMS], regs, size)
         row = outputs[0]
         for j in range(size):
             value = regs[row, j]

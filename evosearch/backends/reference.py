@@ -97,7 +97,8 @@ def step(
     check_rule(rule)
     check_types(rule)
     tensors, given = rule_inputs(rule, w, g, state)
-    given |= {RATE: [np.array([lr], dtype=np.float64)] * len(tensors), STEP: [np.array([step], dtype=np.float64)] * len(tensors)}
+    reals = {RATE: lr, STEP: step}
+    given |= {name: [np.array([value], dtype=np.float64)] * len(tensors) for name, value in reals.items()}
     values = [given[variable.name] for variable in rule.signature.inputs]
     body = expand(rule, lambda op: op.reduces)
 
@@ -107,11 +108,12 @@ def step(
     with np.errstate(all="ignore"):
         for instruction in body.instructions:
             values.append(_apply(instruction.op, [operand(arg) for arg in instruction.args]))
-    updates, *states = (
-        [np.broadcast_to(value, (like.size,)).reshape(like.shape).copy() for value, like in zip(operand(out), tensors, strict=True)]
-        for out in body.outputs
-    )
+    updates, *states = ([_shaped(*pair) for pair in zip(operand(out), tensors, strict=True)] for out in body.outputs)
     return updates, states
+
+
+def _shaped(value: Array, like: Array) -> Array:
+    return np.broadcast_to(value, (like.size,)).reshape(like.shape).copy()
 
 
 def rule_inputs(

@@ -7,7 +7,9 @@
                                                 output's row; the rows of the constants are then the Jacobian
     forward_dd(code, n, hi, lo, points)         values in double-double, regs as two arrays
 
-`span_source` writes the one that update rules need. Row i of `code` (see `evosearch.backends.encode`) sets register TEMP_BASE + i. Each op is one loop over the points, which
+`span_source` writes `span`, the one that update rules need.
+
+Row i of `code` (see `evosearch.backends.encode`) sets register TEMP_BASE + i. Each op is one loop over the points, which
 LLVM vectorises; composites are written out inside their loop.
 """
 
@@ -28,27 +30,40 @@ from evosearch.language.program import Instruction, Program, Signature, Variable
 
 Array = NDArray[np.float64]
 
+_LONG = 8
+"""An op of more lines is a function of its own in `span`: LLVM is faster on many small functions than on a large one."""
 _DECORATOR = '@njit(cache=True, error_model="numpy")'
 
 
 def vm_source(ops: OpSet) -> str:
     """Source of a module with `forward`, `backward` and `forward_dd` for the ops of a set."""
     functions = (
-        _function("forward(code, n, regs, points)", "range(n)", [_forward_loop(op) for op in ops]),
-        _function("backward(code, n, regs, adj, points)", "range(n - 1, -1, -1)", [_backward_loop(op) for op in ops]),
-        _function("forward_dd(code, n, hi, lo, points)", "range(n)", [_dd_loop(op) for op in ops]),
+        _function("forward(code, n, regs, points)", "range(n)", [_branch(_forward_loop(op)) for op in ops]),
+        _function("backward(code, n, regs, adj, points)", "range(n - 1, -1, -1)", [_branch(_backward_loop(op)) for op in ops]),
+        _function("forward_dd(code, n, hi, lo, points)", "range(n)", [_branch(_dd_loop(op)) for op in ops]),
     )
     return "\n\n".join([numba_header(core_ops(ops.ops)), *functions])
 
 
 def span_source(ops: OpSet) -> str:
     """Source of a module with `span(code, start, stop, regs, points)`: `forward` for a range of rows, and nothing else."""
-    head = "span(code, start, stop, regs, points)"
-    loops = [[] if op.reduces else _forward_loop(op) for op in ops]  # what reduces is taken apart before it is encoded
-    return "\n\n".join([numba_header(()), _function(head, "range(start, stop)", loops)])
+    parts = [numba_header(()), "from evosearch.backends.simd import out_of_line"]
+    branches = []
+    for op in ops:
+        branch = [] if op.reduces else _branch(_forward_loop(op))  # what reduces is taken apart before it is encoded
+        if len(branch) > _LONG:
+            name, registers = f"span_{op.name}", ", ".join([*(f"r{a}" for a in ARGUMENTS[: op.arity]), "rr"])
+            parts.append(f"{_DECORATOR}\ndef {name}(regs, {registers}, points):\n    out_of_line()\n" + indent(branch, 1))
+            branch = [f"{name}(regs, {registers}, points)"]
+        branches.append(branch)
+    return "\n\n".join([*parts, _function("span(code, start, stop, regs, points)", "range(start, stop)", branches)])
 
 
-def _function(head: str, order: str, loops: list[list[str]]) -> str:
+def _branch(loop: list[str]) -> list[str]:
+    return ["for j in range(points):", *(f"    {line}" for line in loop)] if loop else []
+
+
+def _function(head: str, order: str, branches: list[list[str]]) -> str:
     """One kernel: an if/elif chain on the op's code.
 
     Registers are read as regs[ra, j] and not through a row, since Numba would count references to each row.
@@ -56,9 +71,8 @@ def _function(head: str, order: str, loops: list[list[str]]) -> str:
     numbers = [f"r{name} = code[i, {k}]" for k, name in enumerate(ARGUMENTS, start=1)]
     text = f"{_DECORATOR}\ndef {head}:\n    for i in {order}:\n"
     text += indent(["op = code[i, 0]", *numbers, f"rr = {TEMP_BASE} + i"], 2)
-    for number, loop in enumerate(loops):
-        text += indent([f"{'elif' if number else 'if'} op == {number}:"], 2)
-        text += indent(["for j in range(points):"], 3) + indent(loop, 4) if loop else indent(["pass"], 3)
+    for number, branch in enumerate(branches):
+        text += indent([f"{'elif' if number else 'if'} op == {number}:"], 2) + indent(branch or ["pass"], 3)
     return text
 
 

@@ -120,9 +120,13 @@ def _sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def expand(program: Program, which: Callable[[Op], bool] = lambda op: True) -> Program:
-    """The same program over core ops: every composite (that `which` names) replaced by its definition, recursively."""
-    if not any(instruction.op.composite and which(instruction.op) for instruction in program.instructions):
+def expand(program: Program, which: Callable[[Op], bool] | None = None) -> Program:
+    """The same program over core ops: every composite (or those that `which` holds for) replaced by its definition."""
+
+    def replaced(op: Op) -> bool:
+        return op.composite is not None and (which is None or which(op))
+
+    if not any(replaced(instruction.op) for instruction in program.instructions):
         return program
     instructions: list[Instruction] = []
     values: list[Operand] = list(range(program.n_inputs))
@@ -135,7 +139,7 @@ def expand(program: Program, which: Callable[[Op], bool] = lambda op: True) -> P
 
         for instruction in body.instructions:
             resolved = tuple(resolve(arg) for arg in instruction.args)
-            if instruction.op.composite is not None and which(instruction.op):
+            if instruction.op.composite is not None and replaced(instruction.op):
                 local.append(place(instruction.op.composite, resolved)[0])
             else:
                 instructions.append(Instruction(instruction.op, resolved))

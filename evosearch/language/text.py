@@ -26,7 +26,6 @@ from evosearch.language.program import (
 )
 from evosearch.language.types import Type
 
-
 Header = Callable[[str, tuple[str, ...]], Signature]
 """From the name of a function and of its inputs to a signature; raises ProgramError where they do not make one."""
 
