@@ -128,7 +128,7 @@ def sinh(x):
     d = add(t, 1.0)
     q = div(t, d)
     s = add(t, q)
-    big = lt(22.0, size)
+    big = lt(40.0, size)
     s = select(big, t, s)
     y = mul(s, 0.5)
     return copysign(y, x)

@@ -8,31 +8,12 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from accuracy import Array, scales, signed, ulps, uniform
 
 from evosearch.language.infer import expand
 from evosearch.language.op import Op
 from primitives.arithmetic import CORE
 from primitives.elementary import ELEMENTARY, FUNCTIONS, INTERP
-
-Array = NDArray[np.float64]
-
-RNG = np.random.default_rng(3)
-COUNT = 400
-
-
-def uniform(low: float, high: float) -> Array:
-    return RNG.uniform(low, high, COUNT)
-
-
-def scales(low: float, high: float) -> Array:
-    """Positive numbers between powers of ten."""
-    return 10.0 ** uniform(low, high)
-
-
-def signed(values: Array) -> Array:
-    return np.concatenate([values, -values])
-
 
 NEAR_MULTIPLES = np.arange(1, 63000, 97) * (np.pi / 2)
 NEAR_ONE = 1 + signed(scales(-16, -1))
@@ -66,13 +47,6 @@ BEYOND = {  # at -inf, inf, NaN, -0, and a point of its own
     "sigmoid": ([0.0, 1.0, np.nan, 0.5], (800.0, 1.0)),
     "softplus": ([0.0, INF, np.nan, np.log(2)], (1e300, 1e300)),
 }
-
-
-def ulps(op: Op, truth: Callable[[Any], Any], points: Array) -> Array:
-    with mpmath.workprec(160):
-        want = [truth(mpmath.mpf(x)) for x in points.tolist()]
-        error = [abs(mpmath.mpf(y) - w) for y, w in zip(op.reference(points).tolist(), want, strict=True)]
-        return np.array([float(e / mpmath.mpf(np.spacing(abs(float(w))))) for e, w in zip(error, want, strict=True)])
 
 
 @pytest.mark.parametrize("name", list(DOMAINS))
