@@ -20,11 +20,11 @@ from evosearch.search import checkpoint, folders, machine
 from evosearch.search.budget import Budget
 from evosearch.search.config import RunConfig, Task, read_config, read_start, shipped_runs
 from evosearch.search.loop import Progress, Status, enter_front, goal_fields, interrupts, run_loop
-from evosearch.search.observer import Observer
+from evosearch.search.observer import AssessmentObserver, Observer
 from evosearch.search.protocol import Search
 from evosearch.search.store import Store
 
-__all__ = ["Observer", "Run", "list_runs", "open", "resume", "run", "shipped_tasks"]
+__all__ = ["Observer", "Run", "assess", "compare", "list_runs", "open", "resume", "run", "shipped_tasks"]
 LOG = "workers.log"
 _OPTIONS = {f"search.{name}": f"--{name}" for name in ("seed", "budget", "until", "algorithm")}
 
@@ -114,6 +114,44 @@ def list_runs(root: str | Path = folders.RUNS) -> list[Run | StoreError]:
         except StoreError as error:
             runs.append(error)
     return runs
+
+
+def assess(
+    path: str | Path,
+    *,
+    id: int | None = None,
+    program: str | None = None,
+    budget: str | int | None = None,
+    level: str | None = None,
+    workers: int | None = None,
+    observer: AssessmentObserver | None = None,
+) -> dict[str, Any] | None:
+    """Assess a run's winner on the test families; see `evosearch.winners.assessment.assess_run`.
+
+    Returns:
+        the result, which is also in the run's `assessment.json`, with maps of the tuning as pictures beside it; None where
+        Ctrl-C stopped it: the same call goes on.
+    """
+    from evosearch.report.assessment import draw_maps
+    from evosearch.winners.assessment import assess_run
+    from evosearch.winners.trials import Stopped
+
+    folder = folders.find_folder(path)
+    try:
+        result = assess_run(
+            folder, id=id, program=program, budget=budget, level=level, workers=workers, observer=observer
+        )
+    except Stopped:
+        return None
+    draw_maps(folder)
+    return result
+
+
+def compare(paths: Iterable[str | Path]) -> dict[str, Any]:
+    """Runs of one task side by side, as plain data; see `evosearch.winners.compare`."""
+    from evosearch.winners import compare as side_by_side
+
+    return side_by_side.compare([folders.find_folder(path) for path in paths]).to_json()
 
 
 def shipped_tasks() -> dict[str, str]:

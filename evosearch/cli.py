@@ -279,6 +279,69 @@ def export(
     return DONE
 
 
+@_cli.command()
+@click.argument("run", metavar="RUN")
+@click.option("--budget", metavar="B", help='Time, such as "5m": how thorough it can be. Default: 60m.')
+@click.option("--level", metavar="L", help="A level of the test suite, such as full or coarse, in place of a budget.")
+@click.option("--id", type=int, metavar="ID", help="Take this program for the winner. Default: the funnel chooses it.")
+@click.option("--program", type=click.Path(path_type=Path), metavar="TXT", help="Take the program in this file.")
+@click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Processes; 0: none. Default: usable cores.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
+def assess(
+    run: str, budget: str | None, level: str | None, id: int | None, program: Path | None, workers: int | None, as_json: bool
+) -> int:
+    """How good a run's update rule is, on test families that nobody selected on.
+
+    The winner, AdamW, Lion and SGD get the same number of trials over learning rate, weight decay and two shape constants,
+    and are compared on fresh seeds. Each training is kept when it is done: stop it with Ctrl-C and give the same command
+    again to go on. The test families are opened for one program of a run, once.
+
+    \b
+    Examples:
+      evosearch assess lion-1
+      evosearch assess lion-1 --budget 5m
+    """
+    from evosearch import api
+    from evosearch.report.assessment import assessed
+    from evosearch.report.progress import AssessmentDisplay
+    from evosearch.search.config import read_start
+
+    text = None if program is None else read_start(program)
+    display = AssessmentDisplay(sys.stderr)
+    result = api.assess(run, id=id, program=text, budget=budget, level=level, workers=workers, observer=display)
+    if result is None:
+        print(f"stopped by Ctrl-C; go on with: evosearch assess {run}", file=sys.stderr)
+        return INTERRUPTED
+    if as_json:
+        _print_json(result)
+    else:
+        _print_lines(assessed(result))
+    return DONE
+
+
+@_cli.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
+def compare(runs: tuple[str, ...], as_json: bool) -> int:
+    """Runs of one task side by side: what each spent and found, by fitness, validation and test.
+
+    Runs of the same task that lie beside them and are left out are counted and named.
+
+    \b
+    Example:
+      evosearch compare lion-1 lion-2 lion-3
+    """
+    from evosearch import api
+    from evosearch.report.assessment import compared
+
+    comparison = api.compare(runs)
+    if as_json:
+        _print_json(comparison)
+    else:
+        _print_lines(compared(comparison))
+    return DONE
+
+
 def _observer(as_json: bool, quiet: bool) -> Any:
     """The display: on stdout, or on stderr where stdout is for JSON."""
     if quiet:

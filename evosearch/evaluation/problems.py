@@ -7,6 +7,7 @@ its data is missing or damaged. Whoever selects (search, funnel) never sees the 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from typing import Protocol as Interface
@@ -68,6 +69,13 @@ class Trained:
             if isinstance(value, float) and not math.isfinite(value):
                 finite[name] = None
         return {**finite, "curve": [[step, loss if math.isfinite(loss) else None] for step, loss in self.curve]}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Trained:
+        """From what `to_json` returned; None becomes infinity where a number is needed."""
+        numbers = {name: math.inf if plain[name] is None else float(plain[name]) for name in ("loss", "train_loss", "seconds")}
+        curve = tuple((int(step), math.inf if loss is None else float(loss)) for step, loss in plain["curve"])
+        return cls(plain["status"], accuracy=plain["accuracy"], curve=curve, weights=int(plain["weights"]), **numbers)
 
 
 class Problem(Interface):

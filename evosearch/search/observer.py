@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from evosearch.evaluation.problems import Level
 from evosearch.search.config import RunConfig
 from evosearch.search.loop import Progress
 
@@ -28,3 +30,16 @@ class Observer:
 
     def stopped(self) -> None:
         """The search has ended, however it ended."""
+
+
+class AssessmentObserver:
+    """Is told how it goes; this one says nothing, and others override what they want to know."""
+
+    def selecting(self, entrants: int) -> None:
+        """The funnel starts with so many programs."""
+
+    def planned(self, winner: str, levels: Sequence[Level], level: Level, seconds: float) -> None:
+        """The assessment starts, at a level of these and with an estimate of what is left to do."""
+
+    def trained(self, problem: str, loss: float) -> None:
+        """A training is done and kept."""

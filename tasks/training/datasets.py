@@ -120,8 +120,10 @@ def _fashion(folder: str) -> Examples:
     )
     if not places or not places[0].is_dir():
         raise TaskError(f"Fashion-MNIST is not here{f' ({folder} is no folder)' if folder else ''}; {remedy}")
-    parts = [(_idx(places[0] / f"{part}-images-idx3-ubyte", 3, remedy), _idx(places[0] / f"{part}-labels-idx1-ubyte", 1, remedy))
-             for part in ("train", "t10k")]
+    parts = [
+        (_idx(places[0] / f"{part}-images-idx3-ubyte", 3, remedy), _idx(places[0] / f"{part}-labels-idx1-ubyte", 1, remedy))
+        for part in ("train", "t10k")
+    ]
     if any(len(images) != len(labels) or images.shape[1:] != (28, 28) or labels.max() > 9 for images, labels in parts):
         raise TaskError(f"the Fashion-MNIST files in {places[0]} do not fit together; {remedy}")
     x = np.concatenate([images for images, _ in parts]).astype(np.float32) / np.float32(255)

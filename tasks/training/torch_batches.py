@@ -26,7 +26,7 @@ class Batches:
         size = min(self._batch, len(part))
         while True:
             order = torch.from_numpy(rng.permutation(part))
-            yield from order[: len(order) // size * size].split(size)
+            yield from torch.split(order[: len(order) // size * size], size)
 
     def loss(self, model: nn.Module, numbers: Tensor) -> Tensor:
         """Mean cross-entropy (natural logarithm), or mean squared error of a regression."""
@@ -36,7 +36,7 @@ class Batches:
         """Mean loss and share of right answers (None for a regression) over a part."""
         total, right = 0.0, 0.0
         with torch.no_grad():
-            for numbers in torch.from_numpy(part).split(AT_ONCE if self._window is None else AT_ONCE // 8):
+            for numbers in torch.split(torch.from_numpy(part), AT_ONCE if self._window is None else AT_ONCE // 8):
                 outputs, wanted = self._outputs(model, numbers)
                 total += float(self._loss_of(outputs, wanted)) * len(numbers)
                 if self._classes:

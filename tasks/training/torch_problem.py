@@ -72,7 +72,9 @@ class TorchProblem:
             if value not in known:
                 raise ConfigError(f"problem '{self.name}': unknown {kind} '{value}'.{nearest(value, known)}")
         if (self.model == "transformer") != self.data.startswith("text:"):
-            raise ConfigError(f"problem '{self.name}': a transformer reads a text, and nothing else does; data is '{self.data}'")
+            raise ConfigError(
+                f"problem '{self.name}': a transformer reads a text, and nothing else does; data is '{self.data}'"
+            )
         if min(self.batch, self.steps, self.train, self.valid, self.test) < 1:
             raise ConfigError(f"problem '{self.name}': batch, steps, train, valid and test must be at least 1")
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from evosearch.backends import reference
+from evosearch.backends.torch_backend import compile_rule
 from evosearch.language.program import Program
 
 if TYPE_CHECKING:
@@ -16,13 +15,15 @@ if TYPE_CHECKING:
 
 def rule_step(rule: Program, weights: list[torch.Tensor], decay: float) -> Step:
     """A function that changes `weights` in place by the rule, and by lr * decay * w beside it."""
-    state = [[np.zeros(tuple(weight.shape)) for weight in weights] for _ in rule.outputs[1:]]
+    compiled = compile_rule(rule)
+    state = compiled.init(weights)
 
     def step(gradients: list[torch.Tensor], lr: float, number: int) -> None:
-        nonlocal state
-        w = [weight.double().numpy() for weight in weights]
-        updates, state = reference.step(rule, w, [gradient.double().numpy() for gradient in gradients], state, lr, number)
-        for weight, update in zip(weights, updates, strict=True):
-            weight.mul_(1.0 - lr * decay).sub_(torch.from_numpy(update))
+        if decay == 0.0:
+            compiled.step(weights, gradients, state, lr, number)
+            return
+        shrink = torch._foreach_mul(weights, lr * decay)
+        compiled.step(weights, gradients, state, lr, number)
+        torch._foreach_sub_(weights, list(shrink))
 
     return step

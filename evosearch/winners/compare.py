@@ -1,0 +1,151 @@
+"""Runs side by side: what each spent and found, whether they spent alike, and which runs of the same task are left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evosearch.errors import ConfigError, StoreError
+from evosearch.search.config import RunConfig
+from evosearch.search.folders import run_folders
+from evosearch.search.store import Store
+from evosearch.winners.assessment import RESULT_FILE, WINNER_FILE
+
+SCHEMA = 1
+ALIKE = 0.1
+"""Runs have spent alike where their compute differs by at most this share from the first one's."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run.
+
+    Attributes:
+        seconds: of search. `work`: instructions x points (or weights), what equal compute is judged by.
+        fitness: of the best program on the search's own measure, lower is better.
+        validation: the winner's last score in the funnel, None where none was chosen.
+        horizon: of that score's problems.
+        test: the winner's ratio on the test families (ratio, low, high), None where it was not assessed.
+        level: of the assessment.
+        alike: whether it has spent what the first run has.
+    """
+
+    run: str
+    algorithm: str
+    seed: int
+    status: str
+    seconds: float
+    evaluations: int
+    work: int
+    fitness: float | None
+    validation: float | None
+    horizon: float | None
+    test: tuple[float, float, float] | None
+    level: str | None
+    alike: bool = True
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows in the order given; `absent` names the other runs of the same task and ops that lie beside them."""
+
+    rows: tuple[Row, ...]
+    absent: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, with `schema_version`."""
+        return {
+            "schema_version": SCHEMA,
+            "runs": [vars(row) for row in self.rows],
+            "counted": len(self.rows) + len(self.absent),
+            "absent": list(self.absent),
+        }
+
+
+def compare(folders: Sequence[Path]) -> Comparison:
+    """Compare runs of one task.
+
+    Raises:
+        ConfigError: where their tasks or ops differ.
+        StoreError: where one cannot be read.
+    """
+    if not folders:
+        raise ConfigError("give at least one run to compare: evosearch compare RUN RUN...")
+    read = [_read(folder) for folder in folders]
+    kind = _kind(read[0][1])
+    for row, config in read:
+        if _kind(config) != kind:
+            raise ConfigError(f"'{row.run}' and '{read[0][0].run}' have other tasks or ops; compare runs of one task")
+    first = read[0][0]
+    rows = tuple(_marked(row, first) for row, _ in read)
+    return Comparison(rows, tuple(_absent(folders, kind)))
+
+
+def _read(folder: Path) -> tuple[Row, RunConfig]:
+    store = Store.open(folder)
+    try:
+        meta, totals, programs = store.meta(), store.totals(), store.programs()
+    finally:
+        store.close()
+    try:
+        config = RunConfig.from_table(meta["name"], meta["config"])
+    except KeyError as error:
+        raise StoreError(f"the run in {folder} is incomplete ({error}); leave it out") from None
+    winner, result = _json(folder / WINNER_FILE), _json(folder / RESULT_FILE)
+    stage = winner["stages"][-1] if winner else None
+    ratio = result["winner_to_better"] if result else None
+    row = Row(
+        run=folder.resolve().name,
+        algorithm=config.search.algorithm,
+        seed=config.search.seed,
+        status=str(meta["status"]),
+        seconds=float(meta["seconds"]),
+        evaluations=int(totals["evaluations"]),
+        work=int(totals["work"]),
+        fitness=min((program.error for program in programs), default=None),
+        validation=stage["scores"][str(winner["winner"])] if stage and winner else None,
+        horizon=stage["horizon"] if stage else None,
+        test=(ratio["ratio"], ratio["low"], ratio["high"]) if ratio else None,
+        level=result["level"]["name"] if result else None,
+    )
+    return row, config
+
+
+def _marked(row: Row, first: Row) -> Row:
+    by_work = abs(row.work - first.work) <= ALIKE * first.work
+    by_time = abs(row.seconds - first.seconds) <= ALIKE * first.seconds
+    return Row(**{**vars(row), "alike": by_work or by_time})
+
+
+def _absent(folders: Sequence[Path], kind: Mapping[str, Any]) -> Iterable[str]:
+    """Every run ever made for a record counts, also one that nobody likes to show."""
+    given = {folder.resolve() for folder in folders}
+    for root in sorted({folder.resolve().parent for folder in folders}):
+        for folder in run_folders(root):
+            if folder.resolve() not in given and _kind_of(folder) == kind:
+                yield folder.name
+
+
+def _kind_of(folder: Path) -> Mapping[str, Any] | None:
+    try:
+        return _kind(_read(folder)[1])
+    except (StoreError, ConfigError):
+        return None
+
+
+def _kind(config: RunConfig) -> dict[str, Any]:
+    table = config.to_table()
+    return {"ops": table["ops"], "task": table["task"]}
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} is damaged ({error}); remove it and make it again with: evosearch assess RUN") from None

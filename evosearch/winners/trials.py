@@ -1,0 +1,233 @@
+"""Trials: trainings that a comparison asks for, each done once and kept in a file at once.
+
+A trial is known by its content, so that whoever asks for it again (a resumed assessment, a later stage) gets what was
+kept. Plans ask: a plan is a generator that yields trials, is sent their results in the same order, and returns what it
+found; plans go on side by side, and each is a function of its own results alone. So neither the number of workers nor a
+stop changes anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from evosearch.errors import ConfigError, StoreError, WorkerError
+from evosearch.evaluation.pool import Pool
+from evosearch.evaluation.problems import Part, Setting, Suite, Trained
+from evosearch.language.op import OpSet
+from evosearch.language.optimizer import read_rule
+from evosearch.search.loader import load_reference
+from evosearch.search.loop import POLL_SECONDS, Interrupt
+
+T = TypeVar("T")
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training: the rule's text on a problem of a suite, with what `Setting` has.
+
+    Attributes:
+        suite: reference to a function that returns the suite, "module:function".
+        ops: reference to the op set.
+    """
+
+    suite: str
+    ops: str
+    problem: str
+    rule: str
+    lr: float
+    decay: float = 0.0
+    seed: int = 0
+    horizon: float = 1.0
+    part: Part = "valid"
+    points: int = 0
+
+    @property
+    def key(self) -> str:
+        """Hash of the content."""
+        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()[:24]
+
+
+Plan = Generator[Sequence[Trial], Sequence[Trained], T]
+
+
+def run_trial(**trial: Any) -> dict[str, Any]:
+    """A worker's job: train, and return `Trained` as plain data."""
+    asked = Trial(**trial)
+    rule = read_rule(asked.rule, load_ops(asked.ops))
+    setting = Setting(asked.lr, asked.decay, asked.seed, asked.horizon, asked.part, asked.points)
+    return load_suite(asked.suite)[asked.problem].train_rule(rule, setting).to_json()
+
+
+JOB = "evosearch.winners.trials:run_trial"
+
+
+@functools.cache
+def load_suite(reference: str) -> Suite:
+    """The suite that "module:function" names."""
+    suite = load_reference(reference, "suite")()
+    if not isinstance(suite, Suite):
+        raise ConfigError(f"'{reference}' returns no Suite but {type(suite).__name__}")
+    return suite
+
+
+@functools.cache
+def load_ops(reference: str) -> OpSet:
+    """The op set that "module:attribute" names."""
+    ops = load_reference(reference, "ops")
+    if not isinstance(ops, OpSet):
+        raise ConfigError(f"'{reference}' is no OpSet but {type(ops).__name__}")
+    return ops
+
+
+class TrialBook:
+    """Finished trials in a file of JSON lines; each is there at once, and a line that was cut off by a crash is dropped."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file; StoreError where it is damaged, newer or cannot be written."""
+        self.path = path
+        self._found: dict[str, Trained] = {}
+        try:
+            content = path.read_bytes() if path.exists() else b""
+            whole = content[: content.rfind(b"\n") + 1]
+            self._read(whole.decode())
+            self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b")
+            self._file.truncate(len(whole))
+            self._file.seek(0, os.SEEK_END)
+            if not whole:
+                self._write({"schema_version": SCHEMA})
+        except OSError as error:
+            raise StoreError(f"cannot write to {path}: {error.strerror}; make its folder writable") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError(f"{path} is damaged ({error}); move it away to begin the trials again") from None
+
+    def _read(self, text: str) -> None:
+        for number, line in enumerate(text.splitlines()):
+            row = json.loads(line)
+            if number == 0 and row["schema_version"] > SCHEMA:
+                raise StoreError(f"{self.path} was written by a newer version; update evosearch to read it")
+            if number:
+                self._found[row["key"]] = Trained.from_json(row["trained"])
+
+    def _write(self, row: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(row, allow_nan=False).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def get(self, trial: Trial) -> Trained | None:
+        """What was kept of a trial."""
+        return self._found.get(trial.key)
+
+    def keep(self, trial: Trial, trained: Trained) -> None:
+        """Write a finished trial."""
+        self._write({"key": trial.key, "trial": dataclasses.asdict(trial), "trained": trained.to_json()})
+        self._found[trial.key] = trained
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+@contextmanager
+def trial_book(path: Path) -> Iterator[TrialBook]:
+    """A book that is closed in the end."""
+    book = TrialBook(path)
+    try:
+        yield book
+    finally:
+        book.close()
+
+
+class Stopped(Exception):  # noqa: N818 - no error
+    """The plans were asked to stop; what is finished is in the book."""
+
+
+def drive(
+    plans: Mapping[str, Plan[T]],
+    book: TrialBook,
+    pool: Pool,
+    interrupt: Interrupt,
+    observe: Callable[[Trial, Trained], None] = lambda _trial, _trained: None,
+) -> dict[str, T]:
+    """Run plans side by side until all have returned; by their names what they returned.
+
+    Raises:
+        Stopped: where `interrupt` asks for it.
+        WorkerError: where a trial failed; everything finished is in the book.
+    """
+    done: dict[str, T] = {}
+    waiting: dict[str, Sequence[Trial]] = {}
+    open_trials: dict[int, Trial] = {}
+    submitted: set[str] = set()
+
+    def advance(name: str, results: Sequence[Trained] | None) -> None:
+        try:
+            while True:
+                asked = next(plans[name]) if results is None else plans[name].send(results)
+                waiting[name] = asked
+                missing = [trial for trial in asked if book.get(trial) is None]
+                if missing:
+                    break
+                results = [_kept(book, trial) for trial in asked]
+        except StopIteration as stop:
+            waiting.pop(name, None)
+            done[name] = stop.value
+            return
+        for trial in missing:
+            if trial.key not in submitted:
+                submitted.add(trial.key)
+                open_trials[len(submitted)] = trial
+                pool.submit(len(submitted), JOB, dataclasses.asdict(trial))
+
+    for name in plans:
+        advance(name, None)
+    while waiting:
+        if interrupt.requested:
+            raise Stopped
+        result = pool.next(POLL_SECONDS)
+        if result is None:
+            continue
+        trial = open_trials.pop(result.job_id)
+        if result.error is not None:
+            failure = WorkerError(f"a trial on '{trial.problem}' failed: {result.error.strip().splitlines()[-1]}")
+            failure.add_note(result.error)
+            raise failure
+        trained = Trained.from_json(result.value)
+        book.keep(trial, trained)
+        observe(trial, trained)
+        for name, asked in list(waiting.items()):
+            if all(book.get(one) is not None for one in asked):
+                advance(name, [_kept(book, one) for one in asked])
+    return done
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Where plans are run and trials kept; `observe` is told of each trial that was run."""
+
+    book: TrialBook
+    pool: Pool
+    interrupt: Interrupt
+    observe: Callable[[Trial, Trained], None] = lambda _trial, _trained: None
+
+    def all(self, plans: Mapping[str, Plan[T]]) -> dict[str, T]:
+        """See `drive`."""
+        return drive(plans, self.book, self.pool, self.interrupt, self.observe)
+
+
+def _kept(book: TrialBook, trial: Trial) -> Trained:
+    found = book.get(trial)
+    assert found is not None
+    return found
