@@ -79,10 +79,10 @@ class Hurdles:
         """One a rung but the last: a candidate goes on where its fitness is below."""
         return tuple(self._hurdle(row) for row in self._last)
 
-    def tell(self, result: Race) -> None:
-        """Count a candidate's scores, in the order of telling."""
-        for row, score in zip(self._last, result.scores, strict=False):
-            row.append(score.fitness)
+    def tell(self, scores: Sequence[float]) -> None:
+        """Count a candidate's fitness on each rung that it ran, in the order of telling."""
+        for row, fitness in zip(self._last, scores, strict=False):
+            row.append(fitness)
 
     def state(self) -> list[list[float]]:
         """What `__init__` takes to go on."""

@@ -1,0 +1,112 @@
+"""Fitness on a toy task: what is tuned, what is compared, and which scores are not believed."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from toy_training import ToyOutcome, ToyTask
+
+from evosearch.errors import ConfigError
+from evosearch.evaluation.fitness import WORST, Fitness, Rung, Settings
+from evosearch.evaluation.training import log_loss
+from evosearch.evaluation.tuning import Tuned, natural_rate
+from evosearch.language.optimizer import read_rule
+from evosearch.language.program import Program
+from primitives.optimizer import OPTIMIZER
+from primitives.rules import RULES
+
+SETTINGS = Settings(
+    rungs=(Rung(scout=0.5), Rung(proxies=2, seeds=2, extensions=2), Rung(proxies=2, seeds=2, extensions=2, decays=True)),
+    decays=(0.0, 0.1),
+)
+SEEDS = (11, 12)
+
+
+@pytest.fixture(scope="module")
+def fitness() -> Fitness:
+    return Fitness(ToyTask(), OPTIMIZER, SETTINGS)
+
+
+def adamw(changes: tuple[str, str] = ("", "")) -> Program:
+    return read_rule(RULES["adamw_plain"].replace(*changes) if changes[0] else RULES["adamw_plain"], OPTIMIZER)
+
+
+def simple(body: str) -> Program:
+    lines = "".join(f"    {line.strip()}\n" for line in body.split(";"))
+    return read_rule(f"def train(w, g, v1, lr):\n{lines}    return update, v1\n", OPTIMIZER)
+
+
+def test_a_baseline_scores_about_zero_against_itself(fitness: Fitness) -> None:
+    baselines = fitness.task.baselines(OPTIMIZER)
+    ratios = {name: fitness.score(rule, 2, SEEDS).metrics[name] for name, rule in baselines.items()}
+    assert ratios == {name: pytest.approx(0.0, abs=0.1) for name in baselines}
+
+
+def test_a_factor_on_the_rate_is_a_gauge(fitness: Fitness) -> None:
+    plain, loud = simple("update = mul(g, lr)"), simple("r = mul(lr, 1000.0); update = mul(g, r)")
+    assert natural_rate(plain, OPTIMIZER) - natural_rate(loud, OPTIMIZER) == 6
+    scores = [fitness.score(rule, 1, SEEDS).fitness for rule in (plain, loud)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-9) and abs(scores[0]) < WORST
+
+
+def test_a_harmful_decay_is_tuned_away(fitness: Fitness) -> None:
+    bad = simple("d = mul(w, 0.5); u = add(g, d); update = mul(u, lr)")
+    untuned, tuned = fitness.score(bad, 1, SEEDS), fitness.score(bad, 2, SEEDS)
+    assert tuned.fitness < untuned.fitness - 0.1
+    assert {at.decay for at in untuned.tuned.values()} == {None}
+    assert all(at.decay is not None and at.decay <= 0.05 for at in tuned.tuned.values())
+
+
+@pytest.mark.parametrize(
+    "body", ["u = sub(g, g); update = reciprocal(u)", "u = exp(g); u = exp10(u); u = cube(u); u = exp(u); update = exp(u)"]
+)
+def test_what_is_not_finite_is_invalid(fitness: Fitness, body: str) -> None:
+    score = fitness.score(simple(body), 0, SEEDS[:1])
+    assert (score.status, score.fitness, score.cases) == ("invalid", WORST, ())
+
+
+def test_what_does_not_learn_is_clipped(fitness: Fitness) -> None:
+    uphill = fitness.score(simple("u = negative(g); update = mul(u, lr)"), 1, SEEDS)
+    assert uphill.status == "ok" and 0.5 < uphill.fitness <= WORST
+
+
+def test_a_score_is_a_function_of_its_arguments_and_baselines_travel_as_data(fitness: Fitness) -> None:
+    first = fitness.score(adamw(), 1, SEEDS)
+    task = ToyTask()
+    other = Fitness(task, OPTIMIZER, SETTINGS, fitness.baselines())
+    assert other.score(adamw(), 1, SEEDS) == first == Fitness(ToyTask(), OPTIMIZER, SETTINGS).score(adamw(), 1, SEEDS)
+    before = task.trained
+    other.prepare(1, SEEDS)
+    assert task.trained == before, "what was handed over is not trained again"
+
+
+def test_seeds_that_tuned_and_seeds_that_measure_are_apart(fitness: Fitness) -> None:
+    tuned = fitness.score(adamw(), 1, SEEDS).tuned
+    fresh = fitness.measure(adamw(), 1, (21, 22, 23), tuned)
+    assert fresh.tuned == tuned and len(fresh.cases) == 6
+    assert all(len(at.rates) == 3 for at in tuned.values())
+    assert Tuned.from_plain(tuned["long"].to_plain()) == tuned["long"]
+
+
+@pytest.mark.parametrize(
+    ("status", "loss", "accuracy"),
+    [
+        ("ok", 0.0, 0.086),
+        ("ok", math.nan, 0.9),
+        ("ok", 0.5, math.nan),
+        ("ok", -0.1, 1.0),
+        ("ok", 0.1, 1.1),
+        ("invalid", 0.1, 1.0),
+    ],
+)
+def test_losses_that_cannot_be_are_not_believed(status: str, loss: float, accuracy: float) -> None:
+    assert log_loss(ToyOutcome(status, loss, accuracy, 1)) == math.inf
+    assert log_loss(ToyOutcome("ok", 0.3, 0.9, 1)) == pytest.approx(math.log(0.3))
+
+
+def test_settings_that_ask_for_too_much_are_refused() -> None:
+    with pytest.raises(ConfigError, match="asks for 3 proxies, the task has 2"):
+        Fitness(ToyTask(), OPTIMIZER, Settings(rungs=(Rung(proxies=3),)))
+    with pytest.raises(ConfigError, match="horizon"):
+        Rung(horizon=0.0)
