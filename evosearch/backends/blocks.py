@@ -20,7 +20,9 @@ ROWS, COLUMNS = 4, 16
 """Size of a block."""
 
 
-def _type_block(context: Any, a: Any, a0: Any, ai: Any, ak: Any, b: Any, b0: Any, bk: Any, c: Any, c0: Any, ci: Any, k: Any) -> Any:
+def _type_block(
+    context: Any, a: Any, a0: Any, ai: Any, ak: Any, b: Any, b0: Any, bk: Any, c: Any, c0: Any, ci: Any, k: Any
+) -> Any:
     """c[c0 + i ci + j] = sum over p < k of a[a0 + i ai + p ak] b[b0 + p bk + j], for i < ROWS and j < COLUMNS.
 
     a, b, c: float32, one dimension, contiguous; all others are whole numbers.

@@ -63,7 +63,9 @@ def digits() -> Data:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise MissingDependencyError("the digits are inside scikit-learn, which is not installed: pip install scikit-learn") from None
+        raise MissingDependencyError(
+            "the digits are inside scikit-learn, which is not installed: pip install scikit-learn"
+        ) from None
     try:
         pixels, labels = load_digits(return_X_y=True)
     except Exception as error:
@@ -74,11 +76,8 @@ def digits() -> Data:
     return Data((pixels / 16.0).astype(np.float32), labels.astype(np.float32), 10)
 
 
-
-
-
 def moved_digits() -> Data:
-    """The digits, each shifted, turned, grown and made noisy afresh whenever it is drawn, so that none can be learnt by heart."""
+    """The digits, each shifted, turned, grown and made noisy afresh whenever it is drawn: none can be learnt by heart."""
     plain = digits()
     return Data(plain.x, plain.y, plain.classes, IMAGES)
 
@@ -108,7 +107,9 @@ def load_data(name: str) -> Data:
         TaskError: where it is unknown, absent, corrupt or not fit to train on; the message says what to do.
     """
     if ":" not in name and name not in DATA:
-        raise TaskError(f"unknown data '{name}'.{nearest(name, DATA)} Your own: data = 'module:function', which returns a Data.")
+        raise TaskError(
+            f"unknown data '{name}'.{nearest(name, DATA)} Your own: data = 'module:function', which returns a Data."
+        )
     made = DATA[name] if name in DATA else load_reference(name, "data")
     try:
         data = made()
@@ -137,7 +138,7 @@ def _check(name: str, data: Data) -> None:
         labels = x[:, 0] if data.kind == TEXT else y
         if labels.dtype != np.float32 or labels.shape != (len(x),):
             wrong = f"y must be float32 ({len(x)},), got {labels.dtype} {labels.shape}"
-        elif not (np.all(labels == np.floor(labels)) and 0 <= labels.min() and labels.max() < data.classes):
+        elif not (np.all(labels == np.floor(labels)) and labels.min() >= 0 and labels.max() < data.classes):
             wrong = f"labels must be whole numbers from 0 to {data.classes - 1}"
     if wrong:
         raise TaskError(f"data '{name}': {wrong}")

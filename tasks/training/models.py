@@ -28,7 +28,18 @@ gradient of the activations, the gradient of the weights; a last row for the sta
 
 @kernel
 def product(
-    a: Singles, a0: int, ai: int, ak: int, b: Singles, b0: int, bk: int, c: Singles, c0: int, rows: int, depth: int, columns: int
+    a: Singles,
+    a0: int,
+    ai: int,
+    ak: int,
+    b: Singles,
+    b0: int,
+    bk: int,
+    c: Singles,
+    c0: int,
+    rows: int,
+    depth: int,
+    columns: int,
 ) -> None:
     """c[i, j] = sum over k of a[i, k] b[k, j]: rows are filled up to 4, columns to 16, which is the row length of c."""
     width = (columns + 15) // 16 * 16

@@ -8,7 +8,7 @@
     @kernel
     def slopes(m, w, x, dz, n, g, f): ...  # g from dz, after `logits` of the same rows
 
-    def build(sizes, data, context, batch):
+    def build(sizes, data, batch):
         return Net(shapes=((data.x.shape[1], data.classes),), bounds=(0.1,), sizes=np.array([...]), room=0)
 
     MINE = Model("myfile", build)          # proxy field: model = "myfile:MINE"
@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class Net:
         sizes: int64, what the model's kernels get as `m`.
         room: float32 values that they get as `f`, zero at first.
         work: multiplications an example of `logits`; without it, the number of weights.
+        context: characters of a text that predict the next.
     """
 
     shapes: tuple[Shape, ...]
@@ -65,6 +67,7 @@ class Net:
     sizes: NDArray[np.int64]
     room: int
     work: int = 0
+    context: int = 0
 
     @property
     def weights(self) -> int:
@@ -74,20 +77,20 @@ class Net:
 
 @dataclass(frozen=True)
 class Model:
-    """A model: the module of its kernels `logits` and `slopes`, and `build(sizes, data, context, batch)`."""
+    """A model: the module of its kernels `logits` and `slopes`, and `build(sizes, data, batch)`."""
 
     module: str
-    build: Callable[[tuple[int, ...], Data, int, int], Net]
+    build: Callable[[tuple[int, ...], Data, int], Net]
 
 
-def mlp(sizes: tuple[int, ...], data: Data, context: int, batch: int) -> Net:
+def mlp(sizes: tuple[int, ...], data: Data, batch: int) -> Net:
     """Dense layers with ReLU between; sizes: hidden units of each hidden layer."""
     if data.kind == TEXT:
         raise TaskError("model 'mlp' needs rows of numbers; a text goes with model 'char'")
     return _stack(MLP, {}, (), (), 0, (data.x.shape[1], *sizes, data.classes), batch)
 
 
-def conv(sizes: tuple[int, ...], data: Data, context: int, batch: int) -> Net:
+def conv(sizes: tuple[int, ...], data: Data, batch: int) -> Net:
     """A 3x3 convolution, ReLU, 2x2 mean pooling, dense layers; sizes: channels, then hidden units."""
     side = data.side
     if not side or side % 2 or not sizes:
@@ -98,13 +101,16 @@ def conv(sizes: tuple[int, ...], data: Data, context: int, batch: int) -> Net:
     return _stack(CONV, front, ((9, channels), (channels,)), (math.sqrt(6 / 9), 0.0), 9 * channels * side * side, widths, batch)
 
 
-def char(sizes: tuple[int, ...], data: Data, context: int, batch: int) -> Net:
-    """Embeddings of the last `context` characters, dense layers, the next character; sizes: embedding, then hidden units."""
-    if data.kind != TEXT or not sizes:
-        raise TaskError("model 'char' needs a text, such as data = 'genesis', and sizes = (embedding, hidden units...)")
-    front = {CONTEXT: context, EMBEDDING: sizes[0], VOCABULARY: data.classes}
-    widths = (context * sizes[0], *sizes[1:], data.classes)
-    return _stack(CHAR, front, ((data.classes, sizes[0]),), (1.0,), 0, widths, batch)
+def char(sizes: tuple[int, ...], data: Data, batch: int) -> Net:
+    """Embeddings of the last characters, dense layers, the next character; sizes: characters, embedding, then hidden units."""
+    if data.kind != TEXT or len(sizes) < 2:
+        raise TaskError(
+            "model 'char' needs a text, such as data = 'genesis', and sizes = (characters, embedding, hidden units...)"
+        )
+    context, width, *hidden = sizes
+    front = {CONTEXT: context, EMBEDDING: width, VOCABULARY: data.classes}
+    widths = (context * width, *hidden, data.classes)
+    return _stack(CHAR, front, ((data.classes, width),), (1.0,), 0, widths, batch)
 
 
 def _stack(
@@ -134,12 +140,12 @@ def _stack(
         pixels = int(m[SIDE] ** 2)
         m[PATCHES], m[MAPS] = matrix(batch * pixels, 9), matrix(batch * pixels, int(m[CHANNELS]))
         m[FRONT] = matrix(9, int(m[CHANNELS]))
-    pairs = list(zip(widths, widths[1:], strict=False))
+    pairs = list(itertools.pairwise(widths))
     dense = [shape for pair in pairs for shape in (pair, (pair[1],))]
     limits = [limit for inputs, _ in pairs for limit in (math.sqrt(6 / inputs), 0.0)]
     limits[-2] /= math.sqrt(2.0)  # no ReLU follows
     macs = work + sum(inputs * outputs for inputs, outputs in pairs)
-    return Net((*shapes, *dense), (*bounds, *limits), m, room, macs)
+    return Net((*shapes, *dense), (*bounds, *limits), m, room, macs, int(m[CONTEXT]))
 
 
 def _padded(n: int) -> int:
