@@ -115,12 +115,13 @@ def _show(pattern: Pattern) -> str:
     return pattern
 
 
-def _table(text: str) -> tuple[Law, ...]:
+def read_laws(text: str) -> tuple[Law, ...]:
+    """The laws in a table of lines "left = right", `#` before a comment."""
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return tuple(_law(line) for line in lines if line)
 
 
-_FLOAT_LAWS = _table("""
+_FLOAT_LAWS = read_laws("""
     add(x, -0.0) = x                            # also at both zeros; x + 0.0 would make +0 of -0
     mul(x, 1) = x
     div(x, 1) = x
@@ -160,7 +161,7 @@ _FLOAT_LAWS = _table("""
     select(x, y, y) = y
 """)
 
-_REAL_LAWS = _table("""
+_REAL_LAWS = read_laws("""
     add(x, 0) = x
     sub(x, 0) = x
     sub(0, x) = neg(x)

@@ -1,0 +1,1 @@
+"""Update rules made simpler: exact algebra, gauges, approximate laws, and ablation under a test of non-inferiority."""
