@@ -11,6 +11,7 @@ import ast
 import functools
 import hashlib
 import inspect
+import re
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
@@ -20,11 +21,13 @@ from evosearch.backends.cache import load_kernel_module
 from evosearch.backends.emit import fill
 from evosearch.backends.encode import CONST_BASE, INPUT_BASE, TEMP_BASE
 from evosearch.backends.vm import vm_source
+from evosearch.errors import ConfigError
 from evosearch.language.op import Op, OpSet
 
 F = TypeVar("F", bound=Callable[..., Any])
 _INTRINSICS = ("evosearch.backends.blocks",)
 """Imports of kernel modules that stay in the generated file, with the hash of what they import."""
+_DEFINITION = re.compile(r"^def (\w+)|^((?:\w+, )*\w+) = ", re.MULTILINE)
 _DECORATOR = '@njit(cache=True, error_model="numpy")'
 
 
@@ -52,6 +55,7 @@ def assemble(
 def _assemble_ops(
     ops: tuple[Op, ...], modules: tuple[str, ...], name: str, interpreter: Callable[[OpSet], str]
 ) -> ModuleType:
+    _refuse_same_names(modules)
     table = OpSet(name, ops)
     parts = [
         interpreter(table),
@@ -67,6 +71,16 @@ def compile_modules(modules: tuple[str, ...], name: str) -> ModuleType:
     imports = "import numpy as np\nfrom numba import njit\nfrom evosearch.backends.simd import LANES, dot, out_of_line"
     parts = [imports, *(_body(module) for module in modules)]
     return _assemble("from __future__ import annotations\n\n" + "\n\n".join(parts) + "\n", name)
+
+
+def _refuse_same_names(modules: tuple[str, ...]) -> None:
+    """All kernel modules of a file share one space of names, in which the last of two definitions would win."""
+    owner: dict[str, str] = {}
+    for module in modules:
+        for function, constants in _DEFINITION.findall(_body(module)):
+            for name in (function or constants).split(", "):
+                if owner.setdefault(name, module) != module:
+                    raise ConfigError(f"kernel modules {owner[name]} and {module} both define '{name}'; rename it in one of them")
 
 
 @functools.cache  # a slice asks for its kernels; a process goes on with the source that it started with
