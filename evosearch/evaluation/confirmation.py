@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evosearch.backends import array_vm, reference
 from evosearch.evaluation.decay import find_decay, with_decay
-from evosearch.evaluation.training import Outcome, Proxy, Trainer, Trainings, log_loss
+from evosearch.evaluation.training import Proxy, Tensors, Trainer, Trainings, log_loss
 from evosearch.evaluation.tuning import Tuned, rate_of
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 
 Array = NDArray[np.float64]
-Tensors = list[Array]
-Step = Callable[[Tensors, Tensors, float, int], Tensors]
 
 ONE_STEP = 1e-12
 """By how much the interpreter's update or state may differ from the reference's in one step, relative to its largest element.
@@ -29,13 +27,6 @@ Today the bits are equal; the bound is what the claim is worth on a machine wher
 
 NOISE = 2.0
 """The two final losses may differ by so many standard deviations over seeds."""
-
-
-class Replays(Trainer, Protocol):
-    """A task that can train with a step in Python."""
-
-    def train_with(self, proxy: Proxy, step: Step, ops: OpSet, lr: float, seed: int, steps: int) -> Outcome:
-        """The same training as `train_rates`, bit for bit where the step is; it may be slow."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ class Confirmation:
 
 
 def confirm_rule(
-    task: Replays, ops: OpSet, rule: Program, tuned: Mapping[str, Tuned], proxy: Proxy, steps: int, seeds: Sequence[int]
+    task: Trainer, ops: OpSet, rule: Program, tuned: Mapping[str, Tuned], proxy: Proxy, steps: int, seeds: Sequence[int]
 ) -> Confirmation:
     """Train a tuned rule on a proxy by the reference, on the first seed, and compare: each step, and the final loss.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from evosearch.evaluation.confirmation import Confirmation
 from evosearch.evaluation.fitness import WORST, Fitness, Score, Settings
 from evosearch.evaluation.statistics import paired_p
 from evosearch.evaluation.tuning import Tuned
@@ -21,7 +22,10 @@ from evosearch.language.program import Program
 
 _SEED_BITS = 30
 _FIRST = 20
-"""Scores that a rung must have seen before its hurdle is more than "better than the worst"."""
+"""Scores that a rung must have seen before its hurdle is a share of them."""
+
+_BEFORE = 0.1
+"""The hurdle until then: not much worse than the tuned baselines."""
 
 
 def draw_seeds(seed: int, role: str, number: int, count: int) -> tuple[int, ...]:
@@ -90,7 +94,7 @@ class Hurdles:
 
     def _hurdle(self, row: deque[float]) -> float:
         if len(row) < _FIRST:
-            return WORST
+            return _BEFORE
         return min(WORST, float(np.quantile(list(row), self._share, method="higher")))
 
 
@@ -100,15 +104,17 @@ class Entry:
 
     Attributes:
         score: on the fresh seeds; its `fitness` is what the archive keeps, for no seed that chose the program is in it.
-        entered: whether it was better than the incumbent by the paired test, or there is none.
+        entered: whether it was better than the incumbent by the paired test, or there is none; and was then confirmed.
         p: of the test; 0 without an incumbent.
         difference: mean log-ratio to the incumbent; negative is better.
+        confirmation: what the reference backend says; None where the test was lost already.
     """
 
     score: Score
     entered: bool
     p: float
     difference: float
+    confirmation: Confirmation | None = None
 
 
 def enter(
@@ -126,12 +132,15 @@ def enter(
     score = fitness.measure(rule, last, seeds, tuned)
     if score.fitness >= WORST:
         return Entry(score, entered=False, p=1.0, difference=0.0)
-    if incumbent is None:
-        return Entry(score, entered=True, p=0.0, difference=0.0)
-    other = fitness.measure(incumbent[0], last, seeds, incumbent[1])
-    differences = [mine - theirs for mine, theirs in zip(score.cases, other.cases, strict=True)]
-    p = paired_p(differences, np.random.default_rng(list(seeds)))
-    return Entry(score, p < fitness.settings.level, p, float(np.mean(differences)))
+    p = difference = 0.0
+    if incumbent is not None:
+        other = fitness.measure(incumbent[0], last, seeds, incumbent[1])
+        differences = [mine - theirs for mine, theirs in zip(score.cases, other.cases, strict=True)]
+        p, difference = paired_p(differences, np.random.default_rng(list(seeds))), float(np.mean(differences))
+    if not p < fitness.settings.level:
+        return Entry(score, entered=False, p=p, difference=difference)
+    confirmation = fitness.confirm(rule, last, seeds, tuned)
+    return Entry(score, confirmation.refusal is None, p, difference, confirmation)
 
 
 def plain(tuned: Mapping[str, Tuned]) -> dict[str, Any]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evosearch.backends.array_vm import EncodedRule, encode_rule
 from evosearch.evaluation.decay import find_decay, with_decay
 from evosearch.evaluation.tuning import Tuned, rate_of
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
+
+Tensors = list[NDArray[np.float64]]
+Step = Callable[[Tensors, Tensors, float, int], Tensors]
+"""Takes weights, gradients, learning rate and step number (from 1), keeps its own state, and returns the updates."""
 
 
 class Proxy(Protocol):
@@ -43,13 +48,18 @@ class Outcome(Protocol):
 
 
 class Trainer(Protocol):
-    """A task as fitness uses it; every method is a function of its arguments alone."""
+    """A task as fitness uses it; every method is a function of its arguments alone. It knows its proxies' own type."""
 
     def proxies(self) -> Sequence[Proxy]:
         """From cheap to dear; the first is what rung 0 trains."""
 
-    def train_rates(self, proxy: Proxy, rule: EncodedRule, rates: Sequence[float], seed: int, steps: int) -> Sequence[Outcome]:
+    def train_rates(
+        self, proxy: Any, rule: EncodedRule, ops: OpSet, rates: Sequence[float], seed: int, steps: int
+    ) -> Sequence[Outcome]:
         """Train from scratch at each learning rate; `seed` draws split, initial weights and batches, `steps` is the horizon."""
+
+    def train_with(self, proxy: Any, step: Step, ops: OpSet, lr: float, seed: int, steps: int) -> Outcome:
+        """The same training with a step in Python, bit for bit where the step is; for confirmation, and slow."""
 
     def baselines(self, ops: OpSet) -> Mapping[str, Program]:
         """The rules that a candidate is measured against, by name: "adamw" and "lion"."""

@@ -40,7 +40,7 @@ def test_hurdles_are_shares_of_what_was_told() -> None:
     hurdles = Hurdles(SETTINGS)
     for _ in range(19):
         hurdles.tell([-0.5, -0.5])
-    assert hurdles.values() == (WORST,), "too few scores to judge by"
+    assert hurdles.values() == (0.1,), "too few scores to judge by"
     for k in range(50):
         hurdles.tell([k / 100.0])
     assert hurdles.values() == (pytest.approx(0.05),), "the best tenth of the last 50"
@@ -55,6 +55,7 @@ def test_entry_needs_a_win_on_fresh_seeds(fitness: Fitness) -> None:
     tuned = {name: race(fitness, rule(name), (WORST,), SEEDS).last.tuned for name in ("adamw", "signsgd")}
     fresh = draw_seeds(1, "entry", 7, 4)
     first = enter(fitness, rule("adamw"), tuned["adamw"], fresh)
+    assert first.confirmation is not None and first.confirmation.steps == 30 and first.confirmation.difference == 0.0
     assert first.entered and first.score.fitness == pytest.approx(sum(first.score.cases) / 8)
     itself = enter(fitness, rule("adamw"), tuned["adamw"], fresh, (rule("adamw"), tuned["adamw"]))
     assert not itself.entered and (itself.p, itself.difference) == (1.0, 0.0)
