@@ -6,45 +6,24 @@ import dataclasses
 import sys
 from fractions import Fraction
 from math import gcd, lcm
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
 from evosearch.errors import ConfigError
-from evosearch.evaluation.target import Target
 from evosearch.evolution.genome import MAX_INSTRUCTIONS
 from evosearch.language.op import OpSet
-from evosearch.language.program import Program
-from evosearch.search.config import RunConfig, SearchConfig, Task
+from evosearch.search.config import FunctionTask, RunConfig, SearchConfig, Task
 from evosearch.search.enumeration import EnumerationSearch
 from evosearch.search.pareto import Confirm, ParetoSearch
 from evosearch.search.protocol import Search
+from evosearch.search.rules.task import RuleTask
 from evosearch.search.work import Problem
 
 FIT_POINTS, PROBE_POINTS, DENSE_POINTS = 32, 128, 256
 MOST_LEVELS = 64
 STARTED = ("pareto", "hillclimb")
 """Algorithms that can start from a program; it is one of the core's variable where the target is factored."""
-
-
-@runtime_checkable
-class FunctionTask(Protocol):
-    """A task whose programs approximate a real function of one variable."""
-
-    def target(self) -> Target:
-        """The function, the interval and the measure."""
-
-    def operations(self, ops: OpSet) -> OpSet:
-        """The ops that a core program may use."""
-
-    def points(self, n: int, nodes: Literal["extrema", "roots"] = "extrema") -> Any:
-        """The core's target at n nodes: x, hi, lo, weight."""
-
-    def wrapper_cost(self, ops: OpSet) -> float:
-        """What the wrapper of a factored target costs."""
-
-    def wrap(self, core: Program, ops: OpSet) -> Program:
-        """The whole program from the core."""
 
 
 def make_search(config: RunConfig, task: Task, ops: OpSet, confirm: str) -> Search:
@@ -57,10 +36,14 @@ def make_search(config: RunConfig, task: Task, ops: OpSet, confirm: str) -> Sear
     Raises:
         ConfigError: where the settings do not go together.
     """
-    if not isinstance(task, FunctionTask):
-        raise ConfigError(f"algorithm '{config.search.algorithm}' needs a task of functions, not {type(task).__name__}")
-    problem = make_problem(config.search, task, ops)
+    if isinstance(task, RuleTask):
+        from evosearch.search.rules.start import make_rule_search  # what functions do not need
+
+        return make_rule_search(config, task)
     settings = config.search
+    if not (isinstance(task, FunctionTask) and isinstance(settings, SearchConfig)):
+        raise ConfigError(f"algorithm '{settings.algorithm}' needs a task of functions, not {type(task).__name__}")
+    problem = make_problem(settings, task, ops)
     how = Confirm(confirm, {"task": task, "ops": ops})
     rules: dict[str, Any] = {
         "fuel": settings.fuel,

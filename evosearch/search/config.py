@@ -7,15 +7,17 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Literal, Protocol, cast, runtime_checkable
 
 from evosearch.errors import ConfigError, EvosearchError, ProgramError, nearest
 from evosearch.evaluation.target import Target
 from evosearch.language.op import OpSet
-from evosearch.language.program import Program, function_signature
-from evosearch.language.text import parse
-from evosearch.search.budget import Budget, Goal
+from evosearch.language.program import Program, Signature, function_signature
+from evosearch.language.text import Header, parse
 from evosearch.search.loader import load_reference, shipped_folder
+from evosearch.search.rules.settings import RuleSettings
+from evosearch.search.rules.task import RuleTask
+from evosearch.search.settings import Settings
 from evosearch.tables import from_table
 
 SCHEMA = 1
@@ -23,10 +25,7 @@ ALGORITHMS = ("pareto", "random", "hillclimb", "nsga2", "enumerate")
 
 
 class Task(Protocol):
-    """What a run file's [task] becomes: a frozen dataclass that knows what to approximate."""
-
-    def target(self) -> Target:
-        """The function, the interval and the measure of the error."""
+    """What a run file's [task] becomes, whatever its family: a frozen dataclass."""
 
     def check(self, ops: OpSet) -> None:
         """TaskError where the task cannot be searched with these ops."""
@@ -35,16 +34,33 @@ class Task(Protocol):
         """One line for people, such as "2^x on [0, 1], relative error, + - * /"."""
 
 
+@runtime_checkable
+class FunctionTask(Task, Protocol):
+    """A task whose programs approximate a real function of one variable."""
+
+    def target(self) -> Target:
+        """The function, the interval and the measure of the error."""
+
+    def operations(self, ops: OpSet) -> OpSet:
+        """The ops that a core program may use."""
+
+    def points(self, n: int, nodes: Literal["extrema", "roots"] = "extrema") -> Any:
+        """The core's target at n nodes: x, hi, lo, weight."""
+
+    def wrapper_cost(self, ops: OpSet) -> float:
+        """What the wrapper of a factored target costs."""
+
+    def wrap(self, core: Program, ops: OpSet) -> Program:
+        """The whole program from the core."""
+
+
 @dataclass(frozen=True)
-class SearchConfig:
-    """The [search] table of a run file.
+class SearchConfig(Settings):
+    """The [search] table of a run that approximates functions.
 
     Attributes:
         algorithm: one of `ALGORITHMS`.
         islands: fixed, whatever the number of workers.
-        seed: of every random draw of the run.
-        budget: evaluations ("20M") or time ("120s"); see `Budget`.
-        until: goal that stops the run early, such as "cost<=8, error<1e-9"; "" for none.
         max_cost: of the programs searched.
         elites: programs that do not age, for each cost and number of constants of an island.
         members: size of the population whose oldest dies, for each cost of an island.
@@ -57,14 +73,12 @@ class SearchConfig:
         patience: slices without an improvement after which an island starts anew.
         starts: fits of each structure of an enumeration.
         isolation: slices for which a new island takes no migrants.
-        start: text of the program that the search starts from; "" for the identity.
     """
+
+    algorithms: ClassVar[tuple[str, ...]] = ALGORITHMS
 
     algorithm: str = "pareto"
     islands: int = 8
-    seed: int = 1
-    budget: str | int = "60s"
-    until: str = ""
     max_cost: float = 12.0
     elites: int = 8
     members: int = 100
@@ -77,31 +91,27 @@ class SearchConfig:
     patience: int = 100
     isolation: int = 40
     starts: int = 8
-    start: str = ""
 
     def __post_init__(self) -> None:
-        if self.algorithm not in ALGORITHMS:
-            raise ConfigError(f"unknown algorithm '{self.algorithm}'.{nearest(self.algorithm, ALGORITHMS)}")
-        if self.islands < 1:
-            raise ConfigError(f"search.islands must be at least 1, got {self.islands}")
-        if not 0 <= self.seed < 2**63:
-            raise ConfigError(f"search.seed must be a whole number from 0 to 2^63 - 1, got {self.seed}")
-        for name in ("elites", "members", "tournament", "migration", "patience", "starts", "max_cost", "fuel"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"search.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("elitism", "continuation", "copying"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f"search.{name} is a share, from 0 to 1, got {getattr(self, name)}")
-        Budget.parse(self.budget)
-        self.goal()
+        super().__post_init__()
+        self.at_least_one("islands", "elites", "members", "tournament", "migration", "patience", "starts", "max_cost", "fuel")
+        self.shares("elitism", "continuation", "copying")
 
     def breadth(self) -> str:
         """What the search spreads its work over, for people: "8 islands", or "8 starts" of each structure."""
         return f"{self.starts} starts" if self.algorithm == "enumerate" else f"{self.islands} islands"
 
-    def goal(self) -> Goal | None:
-        """The goal of `until`, if there is one."""
-        return Goal.parse(self.until) if self.until.strip() else None
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of search: what its tasks can do, and what its [search] table holds."""
+
+    task: type
+    settings: type[Settings]
+
+
+FAMILIES: Mapping[str, Family] = {"function": Family(FunctionTask, SearchConfig), "rule": Family(RuleTask, RuleSettings)}
+"""By the name that a run keeps, so that it can be shown without the code of its task."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +122,8 @@ class RunConfig:
         name: of the run file, without its suffix; new runs are named NAME-N.
         ops: reference to an `OpSet`, such as "primitives.arithmetic:FIELD".
         task: the [task] table: `use`, a reference to a dataclass, and that class's fields.
-        search: the [search] table.
+        search: the [search] table, as the family has it.
+        family: of `FAMILIES`; a run file need not say it, for the task does.
         only: names of the ops that the search may use; empty for all of the set.
         costs: cost by op name where it differs from the set's.
     """
@@ -120,7 +131,8 @@ class RunConfig:
     name: str
     ops: str
     task: Mapping[str, Any]
-    search: SearchConfig = field(default_factory=SearchConfig)
+    search: Settings = field(default_factory=SearchConfig)
+    family: str = "function"
     only: tuple[str, ...] = ()
     costs: Mapping[str, float] = field(default_factory=dict)
 
@@ -139,8 +151,11 @@ class RunConfig:
         task = _subtable(rest, "task", name)
         if not isinstance(task.get("use"), str):
             raise ConfigError(f"run file '{name}': task.use must name a task, as in \"tasks.approximation:Approximation\"")
-        search = from_table(SearchConfig, _subtable(rest, "search", name), "search")
-        return cls(name, top.ops, task, search, top.only, top.costs)
+        family = rest.get("family", "function")
+        if family not in FAMILIES:
+            raise ConfigError(f"run file '{name}': unknown family '{family}'.{nearest(str(family), FAMILIES)}")
+        search = from_table(FAMILIES[family].settings, _subtable(rest, "search", name), "search")
+        return cls(name, top.ops, task, search, family, top.only, top.costs)
 
     def to_table(self) -> dict[str, Any]:
         """Plain data from which `from_table` makes the same run."""
@@ -169,20 +184,40 @@ class RunConfig:
 
     def load_task(self) -> Task:
         """The task; ConfigError for an unknown key, TaskError where it cannot be used."""
-        use = self.task["use"]
-        cls = load_reference(use, "task.use")
-        if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
-            raise ConfigError(f"task.use: '{use}' is no task (a frozen dataclass with target, check and describe)")
+        cls = _task_class(self.task["use"])
+        family = _family(cls, self.task["use"])
+        if family != self.family:
+            raise ConfigError(f"task.use: '{self.task['use']}' is of the family '{family}', the run of '{self.family}'")
         return cast(Task, from_table(cls, {key: value for key, value in self.task.items() if key != "use"}, "task"))
 
-    def load_start(self, ops: OpSet) -> Program | None:
-        """The program that the search starts from; None for the identity."""
+    def load_start(self, ops: OpSet, signature: Signature | Header | None = None) -> Program | None:
+        """The program that the search starts from, if there is one; by itself one of one real input and output."""
         if not self.search.start.strip():
             return None
         try:
-            return parse(self.search.start, ops, function_signature())
+            return parse(self.search.start, ops, signature or function_signature())
         except ProgramError as error:
             raise ProgramError(f"the start program cannot be used: {error}") from None
+
+
+def _task_class(use: str) -> type:
+    cls = load_reference(use, "task.use")
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        raise ConfigError(f"task.use: '{use}' is no task (a frozen dataclass with check, describe and what its family needs)")
+    return cls
+
+
+def _family(cls: type, use: str) -> str:
+    """The family whose tasks can do what this class can."""
+    for name, family in FAMILIES.items():
+        if issubclass(cls, family.task):
+            return name
+    lacking = "; ".join(f"{name}: {', '.join(sorted(_methods(one.task) - set(dir(cls))))}" for name, one in FAMILIES.items())
+    raise ConfigError(f"task.use: '{use}' is no task of any family; it lacks, for one of the family {lacking}")
+
+
+def _methods(protocol: type) -> set[str]:
+    return {name for name in dir(protocol) if not name.startswith("_")}
 
 
 @dataclass(frozen=True)
@@ -217,6 +252,8 @@ def read_config(source: str | Path, overrides: Iterable[tuple[str, Any]] = ()) -
         raise ConfigError(f"cannot read the run file {path}: {error}") from None
     for key, value in overrides:
         _override(table, key, value)
+    if "family" not in table and isinstance(use := _subtable(table, "task", path.stem).get("use"), str):
+        table["family"] = _family(_task_class(use), use)
     return RunConfig.from_table(path.stem, table)
 
 

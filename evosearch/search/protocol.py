@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from evosearch.language.program import Program
 
@@ -51,6 +51,33 @@ class Entrant:
 
 
 @dataclass(frozen=True)
+class Evaluated:
+    """One evaluation of a search that keeps them all.
+
+    Attributes:
+        function: hash of what the program computes.
+        rung: the last stage of the race that it ran; below 0 where it is not valid.
+        scores: fitness at each stage, NaN where it was not run.
+        live: number of its operations.
+        operator: that made it.
+        ancestor: `function` of the nearest ancestor that was offered to the archive; 0 for none.
+        work: of its trainings.
+        text: the program.
+    """
+
+    COLUMNS: ClassVar[tuple[str, ...]] = ("function", "rung", "scores", "live", "operator", "ancestor", "work", "text")
+
+    function: int
+    rung: int
+    scores: tuple[float, ...]
+    live: int
+    operator: str
+    ancestor: int
+    work: int
+    text: str
+
+
+@dataclass(frozen=True)
 class Told:
     """What a told result adds to the run; `note` is one line for people on what all of it is worth, and the last one stays."""
 
@@ -59,6 +86,7 @@ class Told:
     work: int = 0  # instructions x points
     counters: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    evaluated: tuple[Evaluated, ...] = ()
 
 
 class Search(Protocol):

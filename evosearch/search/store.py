@@ -20,7 +20,7 @@ from typing import IO, Any
 from evosearch.errors import StoreError
 from evosearch.language.json_form import to_json
 from evosearch.language.text import to_text
-from evosearch.search.protocol import Told
+from evosearch.search.protocol import Evaluated, Told
 
 SCHEMA = 1
 FILE = "run.sqlite"
@@ -39,6 +39,13 @@ CREATE TABLE slices (
 );
 CREATE TABLE checkpoint (part INTEGER PRIMARY KEY, data BLOB NOT NULL);
 """
+_EVALUATIONS = """
+CREATE TABLE IF NOT EXISTS evaluations (
+    id INTEGER PRIMARY KEY, slice INTEGER NOT NULL, function TEXT NOT NULL, rung INTEGER NOT NULL, scores TEXT NOT NULL,
+    live INTEGER NOT NULL, operator TEXT NOT NULL, ancestor TEXT NOT NULL, work INTEGER NOT NULL, text TEXT NOT NULL
+);
+"""
+"""Of searches that keep every evaluation; runs made before there were any have no such table."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,22 @@ class StoredProgram:
         return self.metrics.get("error_real")
 
 
+@dataclass(frozen=True)
+class StoredEvaluation:
+    """One evaluation as the store keeps it: an `Evaluated` with its hashes in hexadecimal, "" for no ancestor."""
+
+    id: int
+    slice: int
+    function: str
+    rung: int
+    scores: tuple[float, ...]
+    live: int
+    operator: str
+    ancestor: str
+    work: int
+    text: str
+
+
 class Store:
     """An open run folder; `writable` holds the run's lock until `close`."""
 
@@ -75,6 +98,7 @@ class Store:
         self._lock = lock
         self._slices: list[tuple[Any, ...]] = []
         self._programs: list[dict[str, Any]] = []
+        self._evaluated: list[tuple[Any, ...]] = []
 
     @classmethod
     def create(cls, folder: Path, meta: Mapping[str, Any]) -> Store:
@@ -90,7 +114,7 @@ class Store:
             connection = sqlite3.connect(folder / FILE, isolation_level=None)
             _prepare_writing(connection)
             connection.executescript(
-                f"BEGIN; {_TABLES} PRAGMA application_id={_APPLICATION}; PRAGMA user_version={SCHEMA}; COMMIT;"
+                f"BEGIN; {_TABLES} {_EVALUATIONS} PRAGMA application_id={_APPLICATION}; PRAGMA user_version={SCHEMA}; COMMIT;"
             )
         store = cls(folder, connection, lock)
         store.write_meta(meta)
@@ -114,6 +138,7 @@ class Store:
                 _check(connection, folder)
                 if writable:
                     _prepare_writing(connection)
+                    connection.executescript(_EVALUATIONS)
         except BaseException:
             if lock is not None:
                 lock.close()
@@ -143,6 +168,7 @@ class Store:
         if not closing:
             counters = json.dumps(dict(told.counters), sort_keys=True)
             self._slices.append((number, told.evaluations, told.work, counters, busy_seconds, waited_seconds))
+            self._evaluated += [_evaluation_row(number, one) for one in told.evaluated]
         for entrant in told.entrants:
             self._programs.append(
                 {
@@ -167,6 +193,7 @@ class Store:
             try:
                 self._connection.executemany("INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?)", self._slices)
                 self._connection.executemany(_UPSERT, self._programs)
+                self._connection.executemany(_INSERT_EVALUATION, self._evaluated)
                 if checkpoint:
                     self._connection.execute("DELETE FROM checkpoint")
                     self._connection.executemany("INSERT INTO checkpoint VALUES (?, ?)", enumerate(checkpoint))
@@ -177,6 +204,7 @@ class Store:
                 raise
         self._slices.clear()
         self._programs.clear()
+        self._evaluated.clear()
 
     def reopen(self) -> None:
         """Drop the programs that were told out of turn when the run stopped: they are confirmed again in their turn."""
@@ -220,6 +248,20 @@ class Store:
             row = self._connection.execute(f"SELECT {sums}, COUNT(*) FROM slices").fetchone()
             return dict(zip((*columns, "slices"), row, strict=True))
 
+    def counters(self) -> dict[str, float]:
+        """Sums of the counters of all slices."""
+        query = "SELECT each.key, SUM(each.value) FROM slices, json_each(slices.counters) AS each GROUP BY each.key ORDER BY 1"
+        with _explained(self.folder):
+            return dict(self._connection.execute(query))
+
+    def evaluations(self, after: int = 0) -> Iterator[StoredEvaluation]:
+        """Every evaluation that was kept, in the order of telling, from the id behind `after` on."""
+        with _explained(self.folder):
+            if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'evaluations'").fetchone():
+                return
+            for row in self._connection.execute("SELECT * FROM evaluations WHERE id > ? ORDER BY id", (after,)):
+                yield _evaluation(row)
+
     def dump(self) -> str:
         """The content in order and without wall-clock figures: equal for two runs that walked the same path."""
         with _explained(self.folder):
@@ -230,6 +272,7 @@ class Store:
         return "\n".join(lines) + "\n"
 
 
+_INSERT_EVALUATION = f"INSERT INTO evaluations VALUES ({', '.join('?' * 10)})"
 _SET_META = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 _UPSERT = """
 INSERT INTO programs (key, slice, cost, error, metrics, text, json, parent, operators, steps, closing)
@@ -245,11 +288,23 @@ _DUMPED = {
     "programs": "id, key, slice, cost, error, metrics, text, json, parent, operators, steps",
     "slices": "number, evaluations, work, json_remove(counters, '$.kernel_seconds')",
     "checkpoint": "part, data",
+    "evaluations": "id, slice, function, rung, scores, live, operator, ancestor, work, text",
 }
 
 
 def _meta_rows(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(key, json.dumps(value, sort_keys=True)) for key, value in meta.items()]
+
+
+def _evaluation_row(number: int, one: Evaluated) -> tuple[Any, ...]:
+    scores = json.dumps([score for score in one.scores if score == score])
+    ancestor = f"{one.ancestor:016x}" if one.ancestor else ""
+    return (None, number, f"{one.function:016x}", one.rung, scores, one.live, one.operator, ancestor, one.work, one.text)
+
+
+def _evaluation(row: tuple[Any, ...]) -> StoredEvaluation:
+    id, slice, function, rung, scores, *rest = row
+    return StoredEvaluation(id, slice, function, rung, tuple(json.loads(scores)), *rest)
 
 
 def _program(row: tuple[Any, ...]) -> StoredProgram:

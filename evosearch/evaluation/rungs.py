@@ -1,0 +1,67 @@
+"""The race of candidates as a run file has it: its rungs, and how a program enters the archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evosearch.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Rung:
+    """How thoroughly candidates are trained at one stage of the race.
+
+    Attributes:
+        proxies: the task's first so many.
+        seeds: of each proxy.
+        horizon: share of a proxy's steps.
+        scout: share of the rung's steps that the coarse look for a rate trains.
+        extensions: how often an optimum at an edge extends the range of rates.
+        decays: whether the decay is tuned.
+    """
+
+    proxies: int = 1
+    seeds: int = 1
+    horizon: float = 1.0
+    scout: float = 0.25
+    extensions: int = 1
+    decays: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.proxies, self.seeds) < 1 or not 0.0 < self.horizon <= 100.0 or not 0.0 < self.scout <= 1.0:
+            raise ConfigError(f"a rung needs proxies and seeds from 1, horizon in (0, 100], scout in (0, 1]; got {self}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The rungs of the race, and how a program enters the archive.
+
+    Attributes:
+        rungs: from cheap to dear.
+        promoted: share of candidates that a rung hands on to the next.
+        window: how many of the last scores that share is taken of.
+        tuning_seeds: of the baselines, on each proxy.
+        decays: decay constants that the baselines are tuned over.
+        entry_seeds: fresh seeds of each proxy on which a program must win before it enters the archive.
+        level: of the paired test.
+    """
+
+    rungs: tuple[Rung, ...] = (
+        Rung(proxies=1, seeds=1, horizon=0.3, scout=0.25, extensions=1),
+        Rung(proxies=2, seeds=2, horizon=0.5, scout=0.25, extensions=1),
+        Rung(proxies=4, seeds=2, horizon=1.0, scout=0.25, extensions=2, decays=True),
+    )
+    promoted: float = 0.1
+    window: int = 200
+    tuning_seeds: int = 2
+    decays: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 3.0)
+    entry_seeds: int = 4
+    level: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not self.rungs:
+            raise ConfigError("fitness needs at least one rung")
+        if not 0.0 < self.promoted < 1.0 or not 0.0 < self.level < 1.0:
+            raise ConfigError(f"promoted and level are shares between 0 and 1, got {self.promoted} and {self.level}")
+        if min(self.window, self.tuning_seeds, self.entry_seeds) < 1 or not self.decays:
+            raise ConfigError("window, tuning_seeds and entry_seeds must be at least 1, and decays not empty")

@@ -1,0 +1,83 @@
+"""An island of update rules: members by age, what is still to be tried first, and who is the best."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from evosearch.evolution.rules.genome import Genome
+from evosearch.search.rules.memory import Verdict
+
+PATH = 16
+"""Operators of a lineage that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a rule comes from.
+
+    Attributes:
+        ancestor: functional hash of the nearest ancestor that was offered to the archive; 0 for none.
+        operators: names of the last operators since, oldest first.
+        steps: how many operators since.
+    """
+
+    ancestor: int = 0
+    operators: tuple[str, ...] = ()
+    steps: int = 0
+
+    def by(self, operator: str) -> Lineage:
+        """Of a child."""
+        return Lineage(self.ancestor, (*self.operators, operator)[-PATH:], self.steps + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A rule of a population; `key` is its functional hash."""
+
+    genome: Genome
+    key: int
+    verdict: Verdict
+    lineage: Lineage = Lineage()
+
+
+@dataclass
+class Island:
+    """A population, oldest first, and rules that are to be tried before any child."""
+
+    members: deque[Member] = field(default_factory=deque)
+    waiting: deque[Genome] = field(default_factory=deque)
+
+    def text(self) -> str:
+        """As JSON, on one line: what stores and messages hold."""
+        members = [
+            [m.genome, m.key, m.verdict.rung, m.verdict.fitness, m.lineage.ancestor, m.lineage.operators, m.lineage.steps]
+            for m in self.members
+        ]
+        return json.dumps({"members": members, "waiting": list(self.waiting)}, separators=(",", ":"))
+
+    @classmethod
+    def read(cls, text: str) -> Island:
+        """From `text`."""
+        data = json.loads(text)
+        members = (
+            Member(_genome(genome), key, Verdict(rung, fitness), Lineage(ancestor, tuple(operators), steps))
+            for genome, key, rung, fitness, ancestor, operators, steps in data["members"]
+        )
+        return cls(deque(members), deque(map(_genome, data["waiting"])))
+
+    def parent(self, rng: Random, tournament: int) -> Member:
+        """The best of some members at random; the youngest of equals."""
+        drawn = [rng.randrange(len(self.members)) for _ in range(tournament)]
+        return self.members[min(drawn, key=lambda at: (self.members[at].verdict.rank, -at))]
+
+    def best(self) -> Verdict | None:
+        """Of the members."""
+        return min((member.verdict for member in self.members), key=lambda verdict: verdict.rank, default=None)
+
+
+def _genome(plain: list[Any]) -> Genome:
+    return tuple((destination, code, tuple(args)) for destination, code, args in plain)

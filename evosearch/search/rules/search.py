@@ -1,0 +1,296 @@
+"""The search for update rules: islands of regularized evolution, one memory of what was tried, one archive.
+
+Jobs are slices of islands, and entries: the measurement of a rule that a slice offers, on fresh seeds beside the archive's rule
+that it would replace. Everything follows from the order in which results are told; the next slice of an island is made when
+its last one is told, and knows of the others what was told by then.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evosearch.evaluation.racing import Hurdles
+from evosearch.evolution.rules.genome import Genome
+from evosearch.language.infer import canonical_hash
+from evosearch.language.op import OpSet
+from evosearch.language.optimizer import read_rule
+from evosearch.search.protocol import Entrant, Evaluated, Job, Payload, Told
+from evosearch.search.rules.island import Island
+from evosearch.search.rules.memory import Memory
+from evosearch.search.rules.settings import RuleSettings
+
+SLICE = "evosearch.search.rules.slices:run_slice"
+ENTRY = "evosearch.search.rules.entry:run_entry"
+WARM = "evosearch.search.rules.workshop:warm"
+ENTRIES = 0.25
+"""Most of the work that may go into entries: what they prove is worth less than what is still to be found."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A rule of the archive, which a challenger of at least its size is measured beside; `race` is the fitness of its race."""
+
+    live: int
+    fitness: float
+    race: float
+    key: str
+    text: str
+    tuned: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Ticket:
+    """A job in the making, with all that it may know; kept in the state, so that the same job can be asked again.
+
+    Attributes:
+        number: of the job.
+        island: whose slice it is, or which island offers the rule.
+        turn: of a slice: how often the island was started anew, and how many slices it has had since.
+        seen: how many entries the memory had.
+        hurdles, bars, audits: see `slices.run_slice`.
+        offer: the rule to measure, instead of a slice.
+        incumbent: text and tuned constants of the archive's rule beside it; None where there is none.
+    """
+
+    number: int
+    island: int
+    turn: tuple[int, int] = (0, 0)
+    seen: int = 0
+    hurdles: tuple[float, ...] = ()
+    bars: tuple[tuple[int, float], ...] = ()
+    audits: int = 0
+    offer: Mapping[str, Any] | None = None
+    incumbent: tuple[str, Mapping[str, Any]] | None = None
+
+
+class RuleSearch:
+    """See the module; a `evosearch.search.protocol.Search`."""
+
+    def __init__(self, run: str, settings: RuleSettings, ops: OpSet, initial: Sequence[Genome]) -> None:
+        """`run` is the run's configuration as JSON, from which workers make what they need."""
+        self._run, self._settings, self._ops, self._initial = run, settings, ops, tuple(initial)
+        count = settings.islands
+        self._islands = [Island(waiting=deque(self._initial)).text() for _ in range(count)]
+        self._turns = [(0, 0)] * count
+        self._improved = [0] * count  # the slice of an island's last improvement
+        self._best: list[tuple[int, float] | None] = [None] * count
+        self._memory = Memory(settings.memory, len(settings.race.rungs), settings.forget)
+        self._hurdles = Hurdles(settings.race)
+        self._archive: list[Kept] = []
+        self._genomes: dict[str, Genome] = {}  # of the archive, by key
+        self._offers: list[tuple[int, Mapping[str, Any]]] = []
+        self._reported: dict[int, tuple[str | None, int]] = {}  # functional hash: entrant's key, nearest ancestor
+        self._work = self._entry_work = 0
+        self._audits = settings.audits
+        self._tickets = 0
+        self._queue: deque[_Ticket] = deque()
+        self._open: dict[int, _Ticket] = {}
+        for number in range(count):
+            self._add_slice(number)
+
+    @property
+    def window(self) -> int:
+        """All islands and their offers may be under way at once; the pool decides how many are."""
+        return 1_000_000
+
+    @property
+    def warm(self) -> tuple[str, Payload] | None:
+        """Compile the kernels and tune the baselines."""
+        return WARM, {"run": self._run}
+
+    @property
+    def finished(self) -> bool:
+        """Evolution has no end of its own."""
+        return False
+
+    def ask(self) -> Job | None:
+        """The next job of the queue."""
+        if not self._queue:
+            return None
+        ticket = self._queue.popleft()
+        self._open[ticket.number] = ticket
+        return self._job(ticket)
+
+    def _job(self, ticket: _Ticket) -> Job:
+        if ticket.offer is not None:
+            offer = {name: ticket.offer[name] for name in ("text", "tuned")}
+            entry = {"run": self._run, **offer, "number": ticket.number, "incumbent": ticket.incumbent}
+            return Job(ticket.number, ENTRY, entry)
+        payload = {
+            "run": self._run,
+            "island": self._islands[ticket.island],
+            "number": (ticket.island, *ticket.turn),
+            "seen": self._memory.seen(ticket.seen),
+            "hurdles": ticket.hurdles,
+            "bars": ticket.bars,
+            "audits": ticket.audits,
+        }
+        return Job(ticket.number, SLICE, payload)
+
+    def closing(self) -> tuple[Job, ...]:
+        """The entries that are under way, and the best offer that still waits."""
+        waiting = [*self._open.values(), *self._queue]
+        self._open = {ticket.number: ticket for ticket in waiting if ticket.offer is not None}
+        if self._offers and not self._open:
+            ticket = self._entry_ticket()
+            self._open[ticket.number] = ticket
+        return tuple(self._job(ticket) for _, ticket in sorted(self._open.items()))
+
+    def tell(self, job: Job, result: Any) -> Told:
+        """Take a result; only here are new jobs made."""
+        ticket = self._open.pop(job.number)
+        told = self._tell_entry(ticket, result) if ticket.offer is not None else self._tell_slice(ticket, result)
+        if self._offers and not self._entering() and self._entry_work <= ENTRIES * self._work:
+            self._queue.append(self._entry_ticket())
+        return told
+
+    def _add_slice(self, number: int) -> None:
+        audits = min(self._audits, -(-self._settings.audits // (4 * self._settings.islands)))
+        self._audits -= audits
+        self._queue.append(
+            _Ticket(
+                self._next_number(), number, self._turns[number], self._memory.count, self._hurdles.values(),
+                self._bars(), audits,
+            )
+        )  # fmt: skip
+
+    def _entering(self) -> list[Mapping[str, Any]]:
+        """The offers that are measured now."""
+        return [ticket.offer for ticket in (*self._open.values(), *self._queue) if ticket.offer is not None]
+
+    def _bars(self) -> tuple[tuple[int, float], ...]:
+        """What a rule must beat in its race to be offered: the races of the archive and of what is offered already."""
+        offered = [(offer["live"], offer["race"][-1]) for offer in (*self._entering(), *(offer for _, offer in self._offers))]
+        return (*((kept.live, kept.race) for kept in self._archive), *offered)
+
+    def _next_number(self) -> int:
+        self._tickets += 1
+        return self._tickets - 1
+
+    def _tell_slice(self, ticket: _Ticket, result: Any) -> Told:
+        number, rows = ticket.island, result["rows"]
+        self._memory.add(rows, ticket.turn[1] % self._settings.splits, result["hits"])
+        for scores in rows.get("scores", ()):
+            self._hurdles.tell([score for score in scores if score == score])
+        self._work += result["work"]
+        self._audits += int(ticket.audits - result["counters"].get("audited", 0))
+        self._islands[number] = result["island"]
+        self._turns[number] = (ticket.turn[0], ticket.turn[1] + 1)
+        self._take_offers(number, result["offers"])
+        self._age(number, result["best"])
+        self._add_slice(number)
+        self._memory.drop(min(other.seen for other in (*self._open.values(), *self._queue) if other.offer is None))
+        counters = {"kernel_seconds": result["seconds"], **result["counters"]}
+        columns = [rows.get(name, ()) for name in Evaluated.COLUMNS]
+        evaluated = tuple(Evaluated(*row) for row in zip(*columns, strict=True))
+        return Told(evaluations=len(evaluated), work=result["work"], counters=counters, evaluated=evaluated)
+
+    def _take_offers(self, number: int, offers: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what beats all that was offered before; the slice could not know what was told since it was asked."""
+        for offer in offers:
+            live, fitness = offer["live"], offer["race"][-1]
+            self._reported.setdefault(offer["key"], (None, offer["ancestor"]))
+            if all(fitness < bar for size, bar in self._bars() if size <= live):
+                better = [other for other in self._offers if other[1]["live"] < live or other[1]["race"][-1] < fitness]
+                self._offers = better
+                self._offers.append((number, offer))
+
+    def _age(self, number: int, best: tuple[int, float] | None) -> None:
+        """Start an island anew that has found nothing for long: from the best rules and from the initial ones in turn."""
+        restarts, slices = self._turns[number]
+        before = self._best[number]
+        if best is not None and (before is None or (-best[0], best[1]) < (-before[0], before[1])):
+            self._best[number], self._improved[number] = (best[0], best[1]), slices
+        if slices - self._improved[number] < self._settings.patience:
+            return
+        known = [self._genomes[kept.key] for kept in self._archive]
+        again = known if restarts % 2 == 0 and known else self._initial
+        self._turns[number], self._improved[number], self._best[number] = (restarts + 1, 0), 0, None
+        self._islands[number] = Island(waiting=deque(again)).text()
+
+    def _entry_ticket(self) -> _Ticket:
+        """The smallest offer that waits, beside the archive's best rule of at most its size."""
+        island, offer = min(self._offers, key=lambda item: item[1]["live"])
+        self._offers.remove((island, offer))
+        rivals = [kept for kept in self._archive if kept.live <= offer["live"]]
+        rival = min(rivals, key=lambda kept: kept.fitness, default=None)
+        return _Ticket(self._next_number(), island, offer=offer, incumbent=(rival.text, rival.tuned) if rival else None)
+
+    def _tell_entry(self, ticket: _Ticket, result: Any) -> Told:
+        assert ticket.offer is not None
+        self._entry_work += result["work"]
+        if not result["entered"]:
+            return Told(work=result["work"], counters={"refused": 1.0})
+        offer = ticket.offer
+        program = read_rule(offer["text"], self._ops)
+        key, (parent, gone) = canonical_hash(program), self._ancestor(offer["ancestor"])
+        self._reported[offer["key"]] = (key, self._reported[offer["key"]][1])
+        kept = Kept(offer["live"], result["fitness"], offer["race"][-1], key, offer["text"], result["metrics"]["tuned"])
+        self._archive = [other for other in self._archive if other.live < kept.live or other.fitness < kept.fitness]
+        self._archive.append(kept)
+        self._genomes[key] = _as_genome(offer["genome"])
+        self._genomes = {other.key: self._genomes[other.key] for other in self._archive}
+        entrant = Entrant(
+            key=key,
+            program=program,
+            cost=float(offer["live"]),
+            error=result["fitness"],
+            metrics={**result["metrics"], "race": offer["race"]},
+            parent=parent,
+            operators=tuple(offer["operators"]),
+            steps=max(offer["steps"] - 1, 0) + gone,
+        )
+        return Told(entrants=(entrant,), work=result["work"], counters={"entered": 1.0})
+
+    def _ancestor(self, key: int) -> tuple[str | None, int]:
+        """Key of the nearest archived ancestor from an offered rule on, and how many were passed over."""
+        passed, seen = 0, set()
+        while key in self._reported and key not in seen:
+            seen.add(key)
+            name, parent = self._reported[key]
+            if name is not None:
+                return name, passed
+            passed, key = passed + 1, parent
+        return None, passed
+
+    def state(self) -> dict[str, Any]:
+        """All of the search as plain data."""
+        tickets = [*sorted(self._open.values(), key=lambda ticket: ticket.number), *self._queue]
+        return {
+            "islands": list(self._islands),
+            "turns": list(self._turns),
+            "improved": list(self._improved),
+            "best": list(self._best),
+            "memory": self._memory.state(),
+            "hurdles": self._hurdles.state(),
+            "archive": [dataclasses.asdict(kept) for kept in self._archive],
+            "genomes": dict(self._genomes),
+            "offers": list(self._offers),
+            "reported": [[key, name, parent] for key, (name, parent) in self._reported.items()],
+            "work": [self._work, self._entry_work],
+            "audits": self._audits,
+            "tickets": self._tickets,
+            "waiting": [{item.name: getattr(ticket, item.name) for item in dataclasses.fields(ticket)} for ticket in tickets],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`; jobs that were open are asked again."""
+        self._islands, self._turns, self._improved = (list(state[name]) for name in ("islands", "turns", "improved"))
+        self._best, self._offers = list(state["best"]), list(state["offers"])
+        self._memory.restore(state["memory"])
+        self._hurdles = Hurdles(self._settings.race, state["hurdles"])
+        self._archive = [Kept(**kept) for kept in state["archive"]]
+        self._genomes = dict(state["genomes"])
+        self._reported = {key: (name, parent) for key, name, parent in state["reported"]}
+        self._work, self._entry_work = state["work"]
+        self._audits, self._tickets = state["audits"], state["tickets"]
+        self._queue = deque(_Ticket(**fields) for fields in state["waiting"])
+        self._open = {}
+
+
+def _as_genome(plain: Sequence[Any]) -> Genome:
+    return tuple((destination, code, tuple(args)) for destination, code, args in plain)
