@@ -80,7 +80,7 @@ def _refuse_same_names(modules: tuple[str, ...]) -> None:
         for function, constants in _DEFINITION.findall(_body(module)):
             for name in (function or constants).split(", "):
                 if owner.setdefault(name, module) != module:
-                    raise ConfigError(f"kernel modules {owner[name]} and {module} both define '{name}'; rename it in one of them")
+                    raise ConfigError(f"kernel modules {owner[name]} and {module} both define '{name}'; rename one of the two")
 
 
 @functools.cache  # a slice asks for its kernels; a process goes on with the source that it started with
