@@ -24,7 +24,7 @@ from evosearch.search.observer import AssessmentObserver, Observer
 from evosearch.search.protocol import Search
 from evosearch.search.store import Store
 
-__all__ = ["Observer", "Run", "assess", "compare", "list_runs", "open", "resume", "run", "shipped_tasks"]
+__all__ = ["Observer", "Run", "assess", "calibrate_proxy", "compare", "list_runs", "open", "resume", "run", "shipped_tasks"]
 LOG = "workers.log"
 _OPTIONS = {f"search.{name}": f"--{name}" for name in ("seed", "budget", "until", "algorithm")}
 
@@ -152,6 +152,33 @@ def compare(paths: Iterable[str | Path]) -> dict[str, Any]:
     from evosearch.winners import compare as side_by_side
 
     return side_by_side.compare([folders.find_folder(path) for path in paths]).to_json()
+
+
+def calibrate_proxy(
+    paths: Iterable[str | Path],
+    *,
+    programs: int = 100,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    observer: AssessmentObserver | None = None,
+) -> dict[str, Any] | None:
+    """Whether the fitness of runs predicts validation; see `evosearch.winners.calibrate.calibrate`.
+
+    Args:
+        out: folder of the record and the trainings; without it, ./runs/calibration.
+
+    Returns:
+        the record, which is also in the folder's `calibration.json`; None where Ctrl-C stopped it: the same call goes on.
+    """
+    from evosearch.winners.calibrate import calibrate
+    from evosearch.winners.trials import Stopped
+
+    found = [folders.find_folder(path) for path in paths]
+    folder = Path(out) if out is not None else folders.RUNS / "calibration"
+    try:
+        return calibrate(found, folder, programs=programs, workers=workers, observer=observer)
+    except Stopped:
+        return None
 
 
 def shipped_tasks() -> dict[str, str]:

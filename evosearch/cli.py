@@ -17,7 +17,7 @@ from evosearch.errors import EvosearchError, nearest
 if TYPE_CHECKING:
     from evosearch.api import Run
 
-DONE, BAD_INPUT, GOAL_MISSED, INTERRUPTED = 0, 2, 3, 130
+DONE, CHECK_FAILED, BAD_INPUT, GOAL_MISSED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -340,6 +340,37 @@ def compare(runs: tuple[str, ...], as_json: bool) -> int:
     else:
         _print_lines(compared(comparison))
     return DONE
+
+
+@_cli.command("calibrate-proxy")
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option("--programs", type=click.IntRange(min=3), default=100, show_default=True, metavar="N", help="How many to draw.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Its folder. Default: ./runs/calibration.")
+@click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Processes; 0: none. Default: usable cores.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
+def calibrate_proxy(runs: tuple[str, ...], programs: int, out: Path | None, workers: int | None, as_json: bool) -> int:
+    """Whether fitness predicts: its rank correlation with validation, over programs of several runs' archives.
+
+    The programs are all within 20% of AdamW on the proxies. Each training is kept when it is done: stop it with Ctrl-C and
+    give the same command again to go on. Exit code 1 where the gate of 0.5 is not met.
+
+    \b
+    Example:
+      evosearch calibrate-proxy lion-1 lion-2 lion-3 lion-4 lion-5
+    """
+    from evosearch import api
+    from evosearch.report.calibration import calibrated
+    from evosearch.report.progress import AssessmentDisplay
+
+    result = api.calibrate_proxy(runs, programs=programs, out=out, workers=workers, observer=AssessmentDisplay(sys.stderr))
+    if result is None:
+        print("stopped by Ctrl-C; give the same command again to go on", file=sys.stderr)
+        return INTERRUPTED
+    if as_json:
+        _print_json(result)
+    else:
+        _print_lines(calibrated(result))
+    return CHECK_FAILED if result["met"] is False else DONE
 
 
 def _observer(as_json: bool, quiet: bool) -> Any:

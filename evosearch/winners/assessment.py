@@ -77,10 +77,10 @@ def assess_run(
         for problem in load_suite(sources.test).problems:
             problem.check()  # before hours of work
         seconds = _seconds(budget)
-        with _runner(folder / VALIDATION, workers, _told(observer)) as runner:
+        with open_runner(folder / VALIDATION, workers, _told(observer)) as runner:
             chosen = _winner(store, config, sources, runner, observer, id, program)
         rule = read_rule(chosen["program"], load_ops(sources.ops))
-        with _runner(folder / ASSESSMENT, workers, _told(observer)) as runner:
+        with open_runner(folder / ASSESSMENT, workers, _told(observer)) as runner:
             _open_tests(store, chosen, sources)
             picked, cost = _plan(sources, runner, seconds, level, workers)
             observer.planned(chosen["program"], load_suite(sources.test).protocol.levels, picked, cost)
@@ -101,7 +101,7 @@ def select_run(
         stages: only so many of the funnel's stages; 0 for all.
     """
     observer = observer or AssessmentObserver()
-    with _opened(folder) as (store, config), _runner(folder / VALIDATION, workers, _told(observer)) as runner:
+    with _opened(folder) as (store, config), open_runner(folder / VALIDATION, workers, _told(observer)) as runner:
         return _select(store, config, sources_of(config), runner, observer, stages)
 
 
@@ -237,7 +237,8 @@ def _opened(folder: Path) -> Iterator[tuple[Store, RunConfig]]:
 
 
 @contextmanager
-def _runner(path: Path, workers: int | None, observe: Callable[[Trial, Trained], None]) -> Iterator[Runner]:
+def open_runner(path: Path, workers: int | None, observe: Callable[[Trial, Trained], None]) -> Iterator[Runner]:
+    """Workers, the book of trials at `path`, and Ctrl-C, for as long as plans are run."""
     count = usable_cores() if workers is None else workers
     pool: Pool
     if count == 0:
