@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from evosearch.language.infer import check_types
 from evosearch.language.op import Op, OpSet
+from evosearch.language.optimizer import optimizer_signature
 from evosearch.language.program import Const, Instruction, Operand, Program, Signature, Variable
 from evosearch.language.types import Type
 
@@ -73,6 +74,30 @@ def programs(
     program = Program(signature, tuple(body), tuple(chosen))
     check_types(program)
     return program
+
+
+@st.composite
+def rules(draw: st.DrawFn, ops: OpSet, *, states: int = 2, max_length: int = 10) -> Program:
+    """A random well-typed update rule; most of it is live."""
+    signature = optimizer_signature(states)
+    types = [variable.type for variable in signature.inputs]
+    body: list[Instruction] = []
+    for _ in range(draw(st.integers(1, max_length))):
+        op = draw(st.sampled_from(ops.ops))
+        operand = st.one_of(st.sampled_from(range(len(types))[-4:]), st.sampled_from(range(len(types))), constants(pairs=False))
+        args = tuple(draw(operand) for _ in range(op.arity))
+        result = op.rule([Type.REAL if isinstance(arg, Const) else types[arg] for arg in args])
+        if result is None:  # a reduction of reals
+            args = tuple(draw(st.sampled_from(_values(types, Type.ARRAY))) for _ in range(op.arity))
+            result = op.rule([Type.ARRAY] * op.arity)
+        assert result is not None
+        body.append(Instruction(op, args))
+        types.append(result)
+    fitting = range(len(types))  # a real broadcasts
+    outputs = (len(types) - 1, *(draw(st.sampled_from(fitting)) for _ in range(states)))
+    rule = Program(signature, tuple(body), outputs)
+    check_types(rule)
+    return rule
 
 
 def _values(types: list[Type], wanted: Type) -> list[int]:

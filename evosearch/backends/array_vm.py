@@ -9,6 +9,7 @@ A rule with sums takes a pass more for each that stands on a path (`evosearch.ba
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -18,8 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evosearch.backends.encode import CONST_BASE, INPUT_BASE, TEMP_BASE
+from evosearch.backends.flat import FlatStep, step_by
 from evosearch.backends.kernels import assemble, kernel
-from evosearch.backends.reference import Array, rule_inputs
+from evosearch.backends.reference import Array
 from evosearch.backends.simd import LANES, dot
 from evosearch.backends.stages import stages
 from evosearch.backends.vm import span_source
@@ -283,7 +285,24 @@ KERNELS = ("evosearch.backends.array_vm",)
 
 def load(ops: OpSet) -> ModuleType:
     """The compiled kernels of an op set."""
-    return assemble(ops, KERNELS, "rules", span_source)
+    return _load(ops.ops)
+
+
+@functools.cache  # the source of a large set takes longer to write than a rule to run
+def _load(table: tuple[Op, ...]) -> ModuleType:
+    return assemble(OpSet("", table), KERNELS, "rules", span_source)
+
+
+def bind(rule: Program, ops: OpSet) -> FlatStep:
+    """The rule on flat tensors, by the interpreter."""
+    encoded, kernels = encode_rule(rule, ops), load(ops)
+
+    def flat_step(w: Array, g: Array, state: Array, offsets: Ints, lr: float, step: float, update: Array) -> bool:
+        regs = kernels.rule_registers(len(encoded.code), len(offsets) - 1)
+        tables = encoded.code, encoded.constants, encoded.outputs, encoded.depths
+        return bool(kernels.apply_rule(*tables, regs, w, g, state, offsets, lr, step, update))
+
+    return flat_step
 
 
 def step(
@@ -291,20 +310,4 @@ def step(
     lr: float, step: float,
 ) -> tuple[list[Array], list[list[Array]]]:  # fmt: skip
     """As the reference's `step`, by the interpreter."""
-    encoded = encode_rule(rule, ops)
-    tensors, given = rule_inputs(rule, w, g, state)
-    offsets = np.cumsum([0, *(tensor.size for tensor in tensors)])
-    flat = {name: np.concatenate([*arrays, np.empty(0)]) for name, arrays in given.items()}
-    kept = np.array([flat[name] for name in state_names(rule)]).reshape(encoded.states, offsets[-1])
-    update, kernels = np.empty(offsets[-1]), load(ops)
-    regs = kernels.rule_registers(len(encoded.code), len(tensors))
-    kernels.apply_rule(
-        encoded.code, encoded.constants, encoded.outputs, encoded.depths, regs,
-        flat[WEIGHT], flat[GRADIENT], kept, offsets, float(lr), float(step), update,
-    )  # fmt: skip
-
-    def split(values: Array) -> list[Array]:
-        parts = np.split(values, offsets[1:-1]) if tensors else []
-        return [part.reshape(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
-
-    return split(update), [split(values) for values in kept]
+    return step_by(bind(rule, ops), rule, w, g, state, lr, step)

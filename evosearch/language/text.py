@@ -98,9 +98,9 @@ def parse(text: str, ops: OpSet, signature: Signature | Header | None = None) ->
     outputs = reader.result(final)
     names = tuple(reader.names)
     if len(outputs) != len(signature.outputs):
-        wanted = ", ".join(variable.name for variable in signature.outputs)
-        count = len(signature.outputs)
-        raise ProgramError(f"'{signature.name}' must return {count} values ({wanted}), got {len(outputs)}", final.lineno)
+        listed = ", ".join(variable.name for variable in signature.outputs)
+        wanted, as_in = len(signature.outputs), f", as in: return {listed}" if len(signature.outputs) > 1 else ""
+        raise ProgramError(f"'{signature.name}' must return {wanted} values, got {len(outputs)}{as_in}", final.lineno)
     program = Program(signature, tuple(reader.instructions), outputs, names)
     check_types(program, reader.lines)
     return program
