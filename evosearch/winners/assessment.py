@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from evosearch.errors import ConfigError, StoreError
+from evosearch.errors import ConfigError, StoreError, nearest
 from evosearch.evaluation.pool import InProcessPool, Pool
-from evosearch.evaluation.problems import Level, Trained
+from evosearch.evaluation.problems import Level, Suite, Trained
 from evosearch.language.optimizer import check_rule, read_rule
 from evosearch.language.program import Program
 from evosearch.language.text import to_text
@@ -74,9 +74,8 @@ def assess_run(
     observer = observer or AssessmentObserver()
     with _opened(folder) as (store, config):
         sources = sources_of(config)
-        for problem in load_suite(sources.test).problems:
-            problem.check()  # before hours of work
         seconds = _seconds(budget)
+        _check(load_suite(sources.test), level)  # before hours of work
         with open_runner(folder / VALIDATION, workers, _told(observer)) as runner:
             chosen = _winner(store, config, sources, runner, observer, id, program)
         rule = read_rule(chosen["program"], load_ops(sources.ops))
@@ -196,11 +195,18 @@ def _plan(sources: Sources, runner: Runner, budget: float, level: str | None, wo
     suite, count = load_suite(sources.test), usable_cores() if workers is None else workers
     levels, measured = suite.protocol.levels, measure(sources, runner)
     costs = {each.name: estimate(measured, suite, each, count) for each in levels}
-    if level is not None and level not in costs:
-        raise ConfigError(f"unknown level '{level}'; the test suite has: {', '.join(costs)}")
     named = next((each for each in levels if each.name == level), None)
     chosen = named or affordable(levels, list(costs.values()), budget)
     return chosen, costs[chosen.name]
+
+
+def _check(suite: Suite, level: str | None) -> None:
+    """That the level and all data are there."""
+    known = [each.name for each in suite.protocol.levels]
+    if level is not None and level not in known:
+        raise ConfigError(f"unknown level '{level}'.{nearest(level, known)}")
+    for problem in suite.problems:
+        problem.check()
 
 
 def _told(observer: AssessmentObserver) -> Callable[[Trial, Trained], None]:

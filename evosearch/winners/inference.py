@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evosearch.evaluation.statistics import bootstrap
-
 Array = NDArray[np.float64]
 RESAMPLES = 4000
 SEED = 0
@@ -76,17 +74,21 @@ def by_family(differences: Mapping[str, Sequence[float]], level: float = 0.95) -
     return {name: found[name] for name in names}
 
 
-def overall(losses: Mapping[str, ArrayLike], level: float = 0.95) -> Paired:
+def overall(losses: ArrayLike, level: float = 0.95, resamples: int = RESAMPLES) -> Paired:
     """The geometric-mean ratio to the better of the baselines over all families, with a bootstrap interval.
 
     Args:
-        losses: by family, logarithms (seeds, 1 + baselines), the contender's first. Families are resampled, then seeds within
+        losses: logarithms (families, seeds, 1 + baselines), the contender's first. Families are resampled, then seeds within
             each; which baseline is the better one of a family is decided anew each time, for the interval to have that luck.
     """
-    groups = [_numbered(k, rows) for k, rows in enumerate(losses.values())]
-    mean = _mean_ratio(np.concatenate(groups))
-    low, high = bootstrap(groups, _mean_ratio, np.random.default_rng(SEED), level=level, resamples=RESAMPLES)
-    return Paired(_exp(mean), _exp(low), _exp(high), math.nan, sum(len(group) for group in groups))
+    table = np.asarray(losses, dtype=np.float64)
+    families, seeds, _ = table.shape
+    rng = np.random.default_rng(SEED)
+    drawn = rng.integers(families, size=(resamples, families))
+    within = rng.integers(seeds, size=(resamples, families, seeds))
+    ratios = _mean_ratio(table[drawn[:, :, None], within])
+    low, high = np.quantile(ratios, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return Paired(_exp(float(_mean_ratio(table))), _exp(float(low)), _exp(float(high)), math.nan, families * seeds)
 
 
 def better(rows: ArrayLike) -> int:
@@ -94,18 +96,10 @@ def better(rows: ArrayLike) -> int:
     return 1 + int(np.argmin(np.asarray(rows, dtype=np.float64)[:, 1:].mean(axis=0)))
 
 
-def _numbered(family: int, rows: ArrayLike) -> Array:
-    table = np.asarray(rows, dtype=np.float64)
-    return np.hstack([np.full((len(table), 1), float(family)), table])
-
-
-def _mean_ratio(rows: Array) -> float:
-    """Mean over families (each as often as drawn) of the mean log-ratio to its better baseline."""
-    total = 0.0
-    for family in np.unique(rows[:, 0]):
-        own = rows[rows[:, 0] == family, 1:]
-        total += float((own[:, 0] - own[:, better(own)]).sum())
-    return total / len(rows)
+def _mean_ratio(table: Array) -> Array:
+    """Mean log-ratio to the better baseline of each family; (..., families, seeds, 1 + baselines) to (...)."""
+    means = table.mean(axis=-2)
+    return np.asarray((means[..., 0] - means[..., 1:].min(axis=-1)).mean(axis=-1))
 
 
 def _exp(value: float) -> float:

@@ -39,7 +39,7 @@ def verdict(assessed: Assessed, suite: Suite) -> dict[str, Any]:
         "suite": suite.digest,
         "level": dataclasses.asdict(assessed.level),
         "metric": "loss on the test part after the last step; a training that fails counts as the untrained network",
-        "winner_to_better": _plain(overall(rows)),
+        "winner_to_better": _plain(overall([rows[name] for name in names])),
         "to_adamw_with_own_constants": {
             "margin": suite.protocol.margin,
             "winner with own constants": _not_inferior(own, suite.protocol.margin),
