@@ -16,7 +16,7 @@ from evosearch.backends.torch_kinds import ON_FLOATS, Kind, kinds_of, last_reads
 from evosearch.language.op import ARGUMENTS, Op
 from evosearch.language.program import Const, Instruction, Operand, Program
 
-_RESERVED = frozenset({"w", "g", "lr", "step", "weight_decay", "torch", "math", "one", "zero", *keyword.kwlist})
+_RESERVED = frozenset({"w", "g", "lr", "step", "weight_decay", "torch", "math", "one", "zero", *"xyz", *keyword.kwlist})
 _OTHER_END = str.maketrans({"a": "i", "x": "n", "i": "a", "n": "x"})  # max(a, 2.0) is a.clamp(min=2.0)
 
 
@@ -182,7 +182,7 @@ class _Writer:
         return fill(row.torch, dict(zip(ARGUMENTS, shown, strict=False)))
 
     def _sum(self, op: Op, operand: Operand, shown: str) -> str:
-        each = f"[a.sum() for a in {shown}]" if self._listed(operand) else f"{shown}.sum()"
+        each = f"[x.sum() for x in {shown}]" if self._listed(operand) else f"{shown}.sum()"
         if op.reduction == "tensor":
             return each
         return f"yield sum({each})" if self._listed(operand) else f"yield {each}"
@@ -207,15 +207,15 @@ class _Writer:
 
     def _comprehension(self, row: Row, args: Sequence[Operand], shown: Sequence[str], name: str) -> str:
         lists = [k for k, arg in enumerate(args) if self._listed(arg)]
-        names = [ARGUMENTS[k] if k in lists else text for k, text in enumerate(shown)]
-        inner = self._on_tensors(row, args, names, name)
+        names = ["xyz"[k] if k in lists else text for k, text in enumerate(shown)]
+        inner = plain(self._on_tensors(row, args, names, name))
         if len(lists) == 1:
-            return f"[{inner} for {ARGUMENTS[lists[0]]} in {shown[lists[0]]}]"
-        loop = ", ".join(ARGUMENTS[k] for k in lists)
+            return f"[{inner} for {'xyz'[lists[0]]} in {shown[lists[0]]}]"
+        loop = ", ".join("xyz"[k] for k in lists)
         return f"[{inner} for {loop} in zip({', '.join(shown[k] for k in lists)})]"
 
     def _copy(self, name: str) -> str:
-        return f"[a.clone() for a in {name}]" if self.foreach else f"{name}.clone()"
+        return f"[x.clone() for x in {name}]" if self.foreach else f"{name}.clone()"
 
     def _finish_states(self) -> None:
         """Copy into each state what is not already there; a value that another state is about to lose is saved first."""
@@ -237,7 +237,7 @@ class _Writer:
             if self._listed(out):
                 self.lines.append(f"torch._foreach_copy_({buffer.name}, {text})")
             elif self.foreach:
-                self.lines += [f"for a in {buffer.name}:", f"    a.fill_({text})"]
+                self.lines += [f"for x in {buffer.name}:", f"    x.fill_({text})"]
             elif self._kind(out) is Kind.ARRAY:
                 self.lines.append(f"{buffer.name}.copy_({text})")
             else:

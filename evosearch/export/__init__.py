@@ -1,24 +1,31 @@
-"""Programs as source that stands alone: one small pure `render(program, info) -> str` a target."""
+"""Programs as source that stands alone: one small pure `render(program, info) -> str` a target.
+
+A function goes to the targets of `TARGETS`, an update rule to those of `RULE_TARGETS`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
 from evosearch.errors import ExportError, nearest
 from evosearch.export.c import render_c
 from evosearch.export.info import Bound, ExportInfo, ReferencePoint, bound, reference_points
 from evosearch.export.numba import render_numba
 from evosearch.export.python import render_python
+from evosearch.export.rules.info import RuleInfo
 from evosearch.export.verify import VerifyReport, verify_export
 from evosearch.language.program import Program
 
 __all__ = [
+    "RULE_TARGETS",
     "SUFFIXES",
     "TARGETS",
     "Bound",
     "ExportInfo",
     "ReferencePoint",
+    "RuleInfo",
     "VerifyReport",
     "bound",
     "reference_points",
@@ -26,7 +33,7 @@ __all__ = [
     "verify_export",
 ]
 
-Renderer = Callable[[Program, ExportInfo], str]
+T = TypeVar("T")
 
 
 def _render_proof(program: Program, info: ExportInfo) -> str:
@@ -35,20 +42,38 @@ def _render_proof(program: Program, info: ExportInfo) -> str:
     return render_proof(program, info)
 
 
-TARGETS: Mapping[str, Renderer] = MappingProxyType(
+def _rule_torch(rule: Program, info: RuleInfo) -> str:
+    from evosearch.export.rules.torch import render_torch
+
+    return render_torch(rule, info)
+
+
+TARGETS: Mapping[str, Callable[[Program, ExportInfo], str]] = MappingProxyType(
     {"python": render_python, "numba": render_numba, "c": render_c, "proof": _render_proof}
 )
 
-SUFFIXES: Mapping[str, str] = MappingProxyType({"python": ".py", "numba": ".py", "c": ".h", "proof": ".sollya"})
+RULE_TARGETS: Mapping[str, Callable[[Program, RuleInfo], str]] = MappingProxyType({"torch": _rule_torch})
+
+SUFFIXES: Mapping[str, str] = MappingProxyType(
+    {"python": ".py", "numba": ".py", "numpy": ".py", "torch": ".py", "optax": ".py", "c": ".h", "proof": ".sollya"}
+)
 """How a file of a target is usually called."""
 
 
-def render(program: Program, target: str, info: ExportInfo) -> str:
-    """The source of `program` for a target of `TARGETS`.
+def render(program: Program, target: str, info: ExportInfo | RuleInfo) -> str:
+    """The source of `program` for a target: of TARGETS with an ExportInfo, of RULE_TARGETS with a RuleInfo.
 
     Raises:
-        ExportError: for an unknown target, or a program that the target cannot express.
+        ExportError: for an unknown target, one that does not fit, or a program that the target cannot express.
     """
-    if target not in TARGETS:
-        raise ExportError(f"unknown export target '{target}'.{nearest(target, TARGETS)}")
-    return TARGETS[target](program, info)
+    if isinstance(info, RuleInfo):
+        return _renderer(target, RULE_TARGETS, TARGETS, "an update rule")(program, info)
+    return _renderer(target, TARGETS, RULE_TARGETS, "a function")(program, info)
+
+
+def _renderer(target: str, mine: Mapping[str, T], other: Mapping[str, object], what: str) -> T:
+    if target in mine:
+        return mine[target]
+    if target in other:
+        raise ExportError(f"{what} cannot be exported to {target}; it can to {', '.join(mine)}")
+    raise ExportError(f"unknown export target '{target}'.{nearest(target, mine)}")

@@ -1,0 +1,127 @@
+"""The last part of an exported optimizer: how it checks itself (`python FILE --verify`)."""
+
+from __future__ import annotations
+
+from evosearch.backends.arrays import literal
+from evosearch.export.rules.prepared import PreparedRule
+from evosearch.export.rules.runtime import source
+from evosearch.export.rules.steps import RATE, SHAPES, TOLERANCE, reference_steps
+from evosearch.language.program import Program
+
+
+def check_fields(rule: Program, prepared: PreparedRule) -> dict[str, str]:
+    """The fields of the templates below."""
+    steps = reference_steps(rule)
+    rows = "\n".join(_row(row) for row in steps.rows)
+    return {
+        "shapes": repr(SHAPES),
+        "steps": str(steps.steps),
+        "rate": repr(RATE if prepared.own_rate else 1.0),
+        "tolerance": literal(TOLERANCE),
+        "reference": rows,
+        "numbers_function": source("_numbers").rstrip(),
+    }
+
+
+def _row(numbers: tuple[float, ...]) -> str:
+    lines, line = [], "        "
+    for number in numbers:
+        text = f" {number!r},"
+        if len(line) + len(text) > 120:
+            lines.append(line)
+            line = "        "
+        line += text if line.strip() else text[1:]
+    return "\n".join(["    (", *lines, line, "    ),"])
+
+
+_REFERENCE = '''\
+# The self-check: python FILE --verify
+
+_SHAPES, _STEPS, _LR = $shapes, $steps, $rate
+
+# Weights after the first and the last step, then each state, by the language's reference in float64
+_REFERENCE = (
+$reference
+)
+
+
+$numbers_function
+
+
+'''
+
+_COMPARE = '''\
+def _error(rows):
+    """The largest difference from the reference, relative to the largest number of its row."""
+    largest = 0.0
+    for row, wanted in zip(rows, _REFERENCE, strict=True):
+        size = max(max(map(abs, wanted)), 1e-300)
+        for x, y in zip(row, wanted, strict=True):
+            largest = max(largest, abs(x - y) / size if x == x else float("inf"))
+    return largest
+
+
+'''
+
+_MAIN = '''\
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--verify"]:
+        print(f"usage: python {sys.argv[0]} --verify", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(_verify())
+'''
+
+CHECK_TORCH = (
+    _REFERENCE
+    + _COMPARE
+    + '''\
+def _run(**options):
+    """Weights and states as in the reference; half-way the optimizer is replaced by one that loads its state."""
+    split = [torch.Size(shape).numel() for shape in _SHAPES]
+
+    def tensors(step):
+        parts = torch.tensor(_numbers(step, sum(split)), dtype=torch.float64).split(split)
+        return [part.reshape(shape).clone() for part, shape in zip(parts, _SHAPES)]
+
+    params, rows = tensors(0), []
+    optimizer = $name(params, lr=_LR, **options)
+    for step in range(1, _STEPS + 1):
+        for p, grad in zip(params, tensors(step)):
+            p.grad = grad
+        optimizer.step()
+        if step in (1, _STEPS):
+            rows.append(torch.cat([p.flatten() for p in params]).tolist())
+        if step == _STEPS // 2:
+            saved = optimizer.state_dict()
+            optimizer = $name(params, lr=_LR, **options)
+            optimizer.load_state_dict(saved)
+    return rows + [torch.cat([optimizer.state[p][name].flatten() for p in params]).tolist() for name in _STATES]
+
+
+def _verify(paths):
+    """Compare each path with the reference; 0 where all agree, else 1."""
+    errors = {path: _error(_run(**options)) for path, options in paths.items()}
+    for path, error in errors.items():
+        verdict = "ok" if error <= $tolerance else "FAILED"
+        print(f"$name, {path}: {_STEPS} steps, largest difference {error:.1e} (allowed $tolerance): {verdict}")
+    return 0 if max(errors.values()) <= $tolerance else 1
+
+
+if __name__ == "__main__":
+    paths = {"tensor by tensor": {"foreach": False}, "foreach": {"foreach": True}}
+#? counted
+    paths["capturable"] = {"capturable": True}
+#? end
+#? in_turn
+    if sys.argv[1:] != ["--verify"]:
+        sys.exit(f"usage: python {sys.argv[0]} --verify")
+#? else
+    if sys.argv[1:] not in (["--verify"], ["--verify", "compiled"]):
+        sys.exit(f"usage: python {sys.argv[0]} --verify [compiled]")
+    if "compiled" in sys.argv:
+        paths["compiled"] = {"compiled": True}
+#? end
+    sys.exit(_verify(paths))
+'''
+)
