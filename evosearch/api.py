@@ -203,7 +203,6 @@ class _Prepared:
 def _prepare(config: RunConfig) -> _Prepared:
     ops, task = config.load_ops(), config.load_task()
     task.check(ops)
-    config.load_start(ops)
     from evosearch.search.algorithms import make_search
 
     return _Prepared(config, ops, task, make_search(config, task, ops, "evosearch.winners.confirm:confirm"))

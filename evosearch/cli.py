@@ -219,12 +219,11 @@ def inspect(run: str, id: int, output: Path | None) -> int:
       evosearch inspect exp2-1 12
     """
     from evosearch import api
-    from evosearch.report.inspection import inspection
 
     opened = api.open(run)
     stored = opened.program(id)
-    _print_lines(inspection(opened.load(stored), stored, opened.lineage(id), opened.classical()))
-    click.echo(f"error curve in {opened.draw_curve(id, output)}")
+    _print_lines(opened.view.inspection(opened.load(stored), stored, opened.lineage(id), opened.classical()))
+    click.echo(f"{opened.view.curve_name} in {opened.draw_curve(id, output)}")
     return DONE
 
 

@@ -14,10 +14,11 @@ from evosearch.errors import ConfigError, ExportError, StoreError
 from evosearch.language.json_form import from_json
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
+from evosearch.report.views import VIEWS, View
 from evosearch.search import folders
-from evosearch.search.config import RunConfig, Task
+from evosearch.search.config import FunctionTask, RunConfig, Task
 from evosearch.search.loop import Status
-from evosearch.search.store import Store, StoredProgram, is_being_written
+from evosearch.search.store import Store, StoredEvaluation, StoredProgram, is_being_written
 
 SHOW_SCHEMA = 1
 
@@ -128,17 +129,7 @@ class Run:
             "schema_version": SHOW_SCHEMA,
             **self.summary(),
             **({"note": self.meta["note"]} if self.meta.get("note") else {}),
-            "front": [
-                {
-                    "id": program.id,
-                    "cost": program.cost,
-                    "error": _finite(program.error),
-                    "error_float64": _finite(program.metrics.get("error_float64")),
-                    "certified_error": _finite(program.certified_error),
-                    "program": program.text,
-                }
-                for program in self.front()
-            ],
+            "front": [self.view.json_row(program) for program in self.front()],
         }
 
     def record_json(self) -> dict[str, Any]:
@@ -155,8 +146,24 @@ class Run:
             "warm_seconds": self.meta.get("warm_seconds"),
             "work": int(self.totals["work"]),
             "seconds_by": self.seconds_by(),
+            **({"counters": self.counters()} if self.view.record_counters else {}),
             "classical": [{"cost": cost, "error": error, "form": form} for cost, error, form in self.classical()],
         }
+
+    @property
+    def view(self) -> View:
+        """How runs of its family are shown."""
+        return VIEWS[self.config.family]
+
+    def counters(self) -> dict[str, float]:
+        """Sums of what the search counted, by name."""
+        with self._store() as store:
+            return store.counters()
+
+    def evaluations_kept(self) -> tuple[StoredEvaluation, ...]:
+        """Every evaluation, in the order of telling, of a run that keeps them all (update rules); else none."""
+        with self._store() as store:
+            return tuple(store.evaluations())
 
     def seconds_by(self) -> dict[str, float]:
         """Where the time went: workers in jobs and waiting (all of them together), this process in search and store."""
@@ -178,26 +185,16 @@ class Run:
         return read_classical(stored) if stored is not None else compute_classical(self.task(), self.config.load_ops())
 
     def draw_curve(self, id: int, output: str | Path | None = None) -> Path:
-        """Draw the error curve of a program as PNG (RUN/program-ID.png where no file is given); return the file."""
-        from evosearch.report.curve import error_curve
-        from evosearch.report.plots import plot_curve
-
-        program, target = self.program(id), self.task().target()
+        """Draw what the family shows of a program as PNG (RUN/program-ID.png where no file is given); return the file."""
+        self.program(id)
         path = Path(output) if output is not None else self.folder / f"program-{id}.png"
-        bound = program.certified_error
-        kind = "sampled" if bound is None else "certified"
-        title = f"{self.task_text}: program {id}, cost {program.cost:g}, error {program.error:.2e} ({kind})"
-        plot_curve(error_curve(self.load(program), target), path, title=title, measure=target.error.value, bound=bound)
+        self.view.curve(self, id, path)
         return path
 
     def draw_front(self, output: str | Path) -> Path:
-        """Draw the front beside the classical one as PNG; return the file."""
-        from evosearch.report.plots import plot_front
-
-        found = [(program.cost, program.error) for program in self.front()]
-        known = [(cost, error) for cost, error, _form in self.classical() if not found or cost <= found[-1][0]]
+        """Draw the front as PNG; return the file."""
         path = Path(output)
-        plot_front(found, known, path, title=self.task_text, measure=self.task().target().error.value)
+        self.view.front_picture(self, path)
         return path
 
     def export(
@@ -281,7 +278,9 @@ class Run:
 
 
 def compute_classical(task: Task, ops: OpSet) -> Classical:
-    """The best textbook programs over these ops, by cost, each better than all cheaper ones."""
+    """The best textbook programs over these ops, by cost, each better than all cheaper ones; none but for functions."""
+    if not isinstance(task, FunctionTask):
+        return ()
     from evosearch.winners.classical import classical_front
 
     return read_classical((entry.cost, entry.error, entry.form) for entry in classical_front(task.target(), ops=ops))
@@ -290,7 +289,3 @@ def compute_classical(task: Task, ops: OpSet) -> Classical:
 def read_classical(stored: Iterable[Any]) -> Classical:
     """(cost, error, form) rows as a store has them in JSON."""
     return tuple((float(cost), float(error), str(form)) for cost, error, form in stored)
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -105,6 +105,7 @@ def chain(ops: OpSet, cost: int, value: float) -> Program:
 
 def make_toy(config: RunConfig, _task: object, ops: OpSet, _confirm: str) -> ToySearch:
     """What stands in for `make_search` in tests of the API and the command line."""
+    config.load_start(ops)  # refused where it cannot be read
     return ToySearch(ops, seed=config.search.seed)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from evosearch.report.table import Classical, live_table, scientific
+from evosearch.report.table import Classical
+from evosearch.report.views import VIEWS
 from evosearch.search.budget import Budget
 from evosearch.search.config import RunConfig
 from evosearch.search.loop import Progress
@@ -26,7 +27,7 @@ class PlainDisplay(Observer):
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.classical: Classical = ()
-        self.budget = Budget()
+        self.budget, self.view = Budget(), VIEWS["function"]
         self._due = self.every
         self._since: tuple[float, int] | None = None
 
@@ -36,7 +37,7 @@ class PlainDisplay(Observer):
 
     def started(self, folder: Path, config: RunConfig, task: str, workers: int) -> None:
         """Say what runs where."""
-        self.budget = Budget.parse(config.search.budget)
+        self.budget, self.view = Budget.parse(config.search.budget), VIEWS[config.family]
         search, what = config.search, f"{workers} workers" if workers != 1 else "1 worker"
         where = f"seed {search.seed}, {search.breadth()}, {what}"
         self.write(f"run {folder.resolve().name} in {folder}   {task}   {where}")
@@ -65,14 +66,14 @@ class PlainDisplay(Observer):
 
     def draw(self, progress: Progress) -> None:
         """The line of now."""
-        best = ", ".join(f"{cost:g}: {scientific(member.error)}" for cost, member in sorted(progress.front.items()))
-        self.write(f"{self.status_line(progress)}   best error by cost {best or '-'}")
+        best = ", ".join(f"{cost:g}: {self.view.short(member)}" for cost, member in sorted(progress.front.items()))
+        self.write(f"{self.status_line(progress)}   best {self.view.worth} by cost {best or '-'}")
 
     def status_line(self, progress: Progress) -> str:
         """Time, programs, rate and what is left of the budget."""
         start_seconds, start_evaluations = self._since or (0.0, 0)
         rate = (progress.evaluations - start_evaluations) / max(progress.seconds - start_seconds, 1e-9)
-        return f"{totals_line(progress.seconds, progress.evaluations, rate)}{self._left(progress, rate)}"
+        return f"{totals_line(progress.seconds, progress.evaluations, rate, self.view.counted)}{self._left(progress, rate)}"
 
     def _left(self, progress: Progress, rate: float) -> str:
         if self.budget.seconds is not None:
@@ -100,7 +101,7 @@ class TerminalDisplay(PlainDisplay):
     def draw(self, progress: Progress) -> None:
         """The table of now."""
         if self._live is not None:
-            lines = live_table([progress.front[cost] for cost in sorted(progress.front)], self.classical)
+            lines = self.view.live_table([progress.front[cost] for cost in sorted(progress.front)], self.classical)
             self._live.update(_plain("\n".join([*lines, self.status_line(progress)])), refresh=True)
 
     def stopped(self) -> None:
@@ -114,10 +115,12 @@ def display_for(stream: TextIO) -> PlainDisplay:
     return TerminalDisplay(stream) if stream.isatty() else PlainDisplay(stream)
 
 
-def totals_line(seconds: float, evaluations: int, rate: float | None = None) -> str:
+def totals_line(
+    seconds: float, evaluations: int, rate: float | None = None, counted: str = "programs fitted"
+) -> str:
     """As in "01:00  3,412,000 programs fitted, 57,000/s"."""
     rate = evaluations / seconds if rate is None and seconds > 0 else rate or 0.0
-    return f"{clock(seconds)}  {evaluations:,} programs fitted, {float(f'{rate:.2g}'):,.0f}/s"
+    return f"{clock(seconds)}  {evaluations:,} {counted}, {float(f'{rate:.2g}'):,.0f}/s"
 
 
 def clock(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,22 +60,38 @@ def plot_front(
     path: Path,
     *,
     title: str,
-    measure: str,
+    label: str,
 ) -> None:
-    """Error against cost, (cost, error) pairs: what was found and the best classical programs."""
+    """Error (`label` says which) against cost, (cost, error) pairs: what was found and the best classical programs."""
     with _picture(path, (7.0, 4.2)) as axes:
-        for points, colour, marker, label in (
+        for points, colour, marker, name in (
             (classical, _CLASSICAL, "s", "best classical program"),
             (found, _FOUND, "o", "found by evosearch"),
         ):
             if points:
                 costs, errors = zip(*sorted(points), strict=True)
                 axes.step(costs, errors, where="post", color=colour, linewidth=1.2, alpha=0.5)
-                axes.plot(costs, errors, marker, color=colour, markersize=5.5, label=label)
+                axes.plot(costs, errors, marker, color=colour, markersize=5.5, label=name)
         axes.set_yscale("log")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("cost (operations)")
-        axes.set_ylabel(f"largest {measure} error")
+        axes.set_ylabel(label)
         axes.set_title(title, fontsize=10)
         axes.grid(axis="y", alpha=0.25, linewidth=0.6)
-        axes.legend(fontsize=9, frameon=False)
+        if axes.lines:
+            axes.legend(fontsize=9, frameon=False)
+
+
+def plot_records(lines: Mapping[str, Sequence[tuple[float, float]]], path: Path, *, title: str) -> None:
+    """Ratios of losses of record holders in the order of entry, one line a kind of measurement."""
+    with _picture(path, (7.0, 3.6)) as axes:
+        for (name, points), colour in zip(lines.items(), (_QUIET, _FOUND, _CLASSICAL), strict=False):
+            if points:
+                ids, ratios = zip(*points, strict=True)
+                axes.plot(ids, ratios, "o-", color=colour, markersize=4.0, linewidth=1.2, label=name)
+        axes.axhline(1.0, color="black", linewidth=0.6)
+        axes.set_xlabel("program")
+        axes.set_ylabel("loss over the better baseline's")
+        axes.set_title(title, fontsize=10)
+        if axes.lines:
+            axes.legend(fontsize=8, frameon=False, loc="best")

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from evosearch.errors import EvosearchError
 from evosearch.report.live import totals_line
-from evosearch.report.table import Classical, aligned, front_table, live_table, scientific
+from evosearch.report.table import Classical, aligned
+from evosearch.report.views import VIEWS
 from evosearch.search.config import RunConfig
 from evosearch.search.loop import Status
 from evosearch.search.store import StoredProgram
@@ -31,6 +32,7 @@ class ShownRun(Protocol):
     def front(self) -> Sequence[StoredProgram]: ...
     def seconds_by(self) -> Mapping[str, float]: ...
     def classical(self) -> Classical: ...
+    def counters(self) -> Mapping[str, float]: ...
 
 
 def shown(run: ShownRun) -> list[str]:
@@ -38,16 +40,16 @@ def shown(run: ShownRun) -> list[str]:
     front = run.front()
     search = run.config.search
     lines = [f"run {run.name}   {run.task_text}   {search.algorithm}, seed {search.seed}, {search.breadth()}", ""]
-    lines += front_table(front, run.classical()) if front else ["no program yet"]
-    sampled = sum(program.certified_error is None for program in front)
-    if sampled:
-        lines.append(f"sampled: {sampled} of {len(front)} errors are largest values at sampled points, without a proof")
-    return [*lines, *_note(run), "", _totals(run), *_shares(run), how_it_ended(run), next_line(run)]
+    view = VIEWS[run.config.family]
+    lines += view.front_table(front, run.classical()) if front else ["no program yet"]
+    remarks = view.remarks(front, run.counters(), run.seconds)
+    return [*lines, *remarks, *_note(run), "", _totals(run), *_shares(run), how_it_ended(run), next_line(run)]
 
 
 def ending(run: ShownRun) -> list[str]:
     """What the end of a run prints."""
-    table = live_table(run.front(), run.classical()) if run.front() else ["no program yet"]
+    view = VIEWS[run.config.family]
+    table = view.live_table(run.front(), run.classical()) if run.front() else ["no program yet"]
     if run.status is Status.INTERRUPTED:  # the command says the rest
         return [*table, *_note(run), _totals(run)]
     return [*table, *_note(run), _totals(run), how_it_ended(run), next_line(run)]
@@ -59,7 +61,7 @@ def _note(run: ShownRun) -> list[str]:
 
 
 def _totals(run: ShownRun) -> str:
-    totals = totals_line(run.seconds, run.evaluations)
+    totals = totals_line(run.seconds, run.evaluations, counted=VIEWS[run.config.family].counted)
     warm = run.meta.get("warm_seconds")
     preparing = f"   (and {warm:.1f} s to prepare the workers)" if warm and warm >= 0.1 else ""
     return f"{totals}{preparing}"
@@ -95,24 +97,19 @@ def next_line(run: ShownRun) -> str:
     front, name = run.front(), run.reference
     if not front:
         return f"next: evosearch resume {name} --budget 10m"
-    best = front[-1]
-    middle = front[len(front) // 2]
-    file = f"{run.config.name}.h"
-    return (
-        f"next: evosearch show {name} · evosearch inspect {name} {best.id} · "
-        f"evosearch export {name} --cost {middle.cost:g} --to c -o {file}"
-    )
+    return VIEWS[run.config.family].next_line(name, run.config.name, front)
 
 
 def listing(runs: Iterable[ShownRun | EvosearchError], shipped: Mapping[str, str]) -> list[str]:
     """What `list` prints: the runs here, then the run files that ship."""
-    rows, broken = [["run", "status", "evaluations", "best error", "task"]], []
+    rows, broken = [["run", "status", "evaluations", "best", "task"]], []
     for run in runs:
         if isinstance(run, EvosearchError):
             broken.append(f"cannot be opened: {run}")
             continue
         front = run.front()
-        best = f"{scientific(front[-1].error)} at cost {front[-1].cost:g}" if front else "-"
+        view = VIEWS[run.config.family]
+        best = f"{view.worth} {view.short(front[-1])} at cost {front[-1].cost:g}" if front else "-"
         rows.append([run.name, run.status.value, f"{run.evaluations:,}", best, run.task_text])
     table = aligned(rows, left=(0, 1, 3, 4)) if len(rows) > 1 else ["no runs in ./runs/; start one: evosearch run exp2"]
     files = aligned([[name, task] for name, task in shipped.items()], left=(0, 1)) if shipped else ["none"]

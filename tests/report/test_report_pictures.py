@@ -35,8 +35,8 @@ def test_a_pole_is_a_gap_in_the_curve() -> None:
 def test_pictures_are_written_and_a_wrong_place_is_named(tmp_path: Path) -> None:
     curve = error_curve(LINE, exp2_target(), 11)
     plot_curve(curve, tmp_path / "curve.png", title="2^x", measure="relative", bound=0.03)
-    plot_front([(3, 1e-3), (4, 1e-4)], [(3, 1e-2)], tmp_path / "front.png", title="2^x", measure="relative")
+    plot_front([(3, 1e-3), (4, 1e-4)], [(3, 1e-2)], tmp_path / "front.png", title="2^x", label="largest relative error")
     for name in ("curve.png", "front.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     with pytest.raises(EvosearchError, match="cannot write the picture"):
-        plot_front([(3, 1e-3)], [], tmp_path / "no" / "front.png", title="", measure="")
+        plot_front([(3, 1e-3)], [], tmp_path / "no" / "front.png", title="", label="largest  error")
