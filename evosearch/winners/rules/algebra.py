@@ -39,6 +39,7 @@ _EVEN = frozenset({"cos", "cosh"})
 _KEEPS_SIGN = _ODD - {"sin", "tan"} | {"cbrt", "expm1"}
 _POSITIVE = frozenset({"exp", "exp2", "exp10", "cosh"})
 _NON_NEGATIVE = _POSITIVE | {"abs", "sqrt", "norm", "global_norm"}
+_IGNORES_SIGN = _EVEN | {"sqrt", "log", "log2", "log10", "norm", "global_norm"}
 _UNDOES = {
     ("log", "exp"), ("log2", "exp2"), ("log10", "exp10"), ("arcsinh", "sinh"), ("sinh", "arcsinh"), ("arctanh", "tanh"),
     ("tan", "arctan"), ("cbrt", "cube"),
@@ -296,6 +297,8 @@ class Algebra:
             inner = self._alone(args[0])
             if inner is not None and (op, inner.op) in _UNDOES:
                 return scaled(inner.args[0], side)
+            if inner is not None and inner.op == "abs" and op in _IGNORES_SIGN:
+                return scaled(self.call(op, [inner.args[0]]), side)
         types = [self.type_of(arg) for arg in args]
         kind = (self.ops[op].rule(types) if op != INVERSE else types[0]) or Type.ARRAY
         return scaled(self._single(self._number(Atom(op, args, kind))), side)

@@ -45,8 +45,8 @@ class Simplified:
     Attributes:
         original, rule: before and after; lr may mean another rate after.
         steps: in order.
-        effects: for each statement of `rule`, by how much the score rises when it is left out in the least harmful way;
-            None where leaving it out takes away lr, an output or the decay.
+        effects: for each statement of `rule`, by how much the score rises when its readers read one of its arguments
+            instead, the least harmful one; None where none fits.
         scored: how many times a rule was scored on the seeds of a look.
     """
 
@@ -115,7 +115,8 @@ class _Progress:
 
     def without_a_statement(self) -> _Progress | None:
         """The least harmful removal that passes."""
-        shorter = [(self.trial.effect(rule).mean, k, what, rule) for k, (_, what, rule) in enumerate(self._ablations())]
+        allowed = ((what, rule) for _, what, rule in self._ablations() if self._allowed(rule))
+        shorter = [(self.trial.effect(rule).mean, k, what, rule) for k, (what, rule) in enumerate(allowed)]
         for mean, _, what, rule in sorted(shorter, key=lambda entry: entry[:2]):
             if not math.isfinite(mean):
                 break
@@ -150,7 +151,6 @@ class _Progress:
     def _ablations(self) -> Iterator[tuple[int, str, Program]]:
         """(statement, what is done, rule): the readers of one statement read one of its arguments; each rule once."""
         seen: set[tuple[int, str]] = set()
-        decays = find_decay(self.rule) is not None
         for position, instruction in enumerate(self.rule.instructions):
             value = self.rule.n_inputs + position
             for arg in dict.fromkeys(instruction.args):
@@ -158,12 +158,14 @@ class _Progress:
                 if rule is None:
                     continue
                 shorter = min(canonical(rule, self.ops, rate_gauge=True), rule, key=lambda other: cost(other, self.ops))
-                if cost(shorter, self.ops) >= cost(self.rule, self.ops) or (position, str(shorter)) in seen:
-                    continue
-                if not _reads(shorter, RATE) or (decays and find_decay(shorter) is None):
-                    continue
-                seen.add((position, str(shorter)))
-                yield position, f"without {statement(self.rule, position)}, but {_shown(self.rule, arg)}", shorter
+                if (position, str(shorter)) not in seen:
+                    seen.add((position, str(shorter)))
+                    yield position, f"{_shown(self.rule, arg)} in place of {statement(self.rule, position)}", shorter
+
+    def _allowed(self, rule: Program) -> bool:
+        """Whether a rule is shorter, and keeps the knobs: lr, and the decay where it can be told apart."""
+        keeps = find_decay(self.rule) is None or find_decay(rule) is not None
+        return keeps and _reads(rule, RATE) and cost(rule, self.ops) < cost(self.rule, self.ops)
 
 
 def statement(rule: Program, position: int) -> str:

@@ -27,22 +27,22 @@ class Margin:
     """What counts as not worse.
 
     Attributes:
-        loss: by how much the mean score may rise; 0.01 is a loss 1% larger.
+        loss: by how much the mean score may rise; 0.03 is a loss 3% larger.
         level: probability of taking a rule that is worse by more than that, over all looks at one rule together.
         seeds: numbers of seeds after which to look; a rule still undecided after the last is refused.
         first: the first seed; seeds that the search has used would favour what the search has fitted to them.
     """
 
-    loss: float = 0.01
+    loss: float = 0.03
     level: float = 0.05
-    seeds: tuple[int, ...] = (2, 4, 8)
+    seeds: tuple[int, ...] = (4, 8, 16)
     first: int = 1_000_000
 
     def __post_init__(self) -> None:
         if not self.loss > 0.0 or not 0.0 < self.level < 1.0:
             raise ConfigError(f"the margin must be above 0 and the level between 0 and 1, got {self.loss} and {self.level}")
         if not self.seeds or min(self.seeds) < 1 or list(self.seeds) != sorted(set(self.seeds)):
-            raise ConfigError(f"looks must come after rising numbers of seeds, got {self.seeds}; for example 2, 4, 8")
+            raise ConfigError(f"looks must come after rising numbers of seeds, got {self.seeds}; for example 4, 8, 16")
 
 
 @dataclass(frozen=True)
