@@ -119,6 +119,7 @@ def _panel(axis: Any, points: Sequence[Sequence[float | None]], low: float) -> N
     if bad:
         axis.scatter(*zip(*bad, strict=True), marker="x", color="tab:red", s=25)
     axis.set(xscale="log", yscale="log", xlabel="learning rate")
+    axis.minorticks_off()
 
 
 def interval(paired: Mapping[str, float | None]) -> str:
