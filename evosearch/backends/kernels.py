@@ -17,6 +17,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, TypeVar
 
+import numpy as np
+
 from evosearch.backends.cache import load_kernel_module
 from evosearch.backends.emit import fill
 from evosearch.backends.encode import CONST_BASE, INPUT_BASE, TEMP_BASE
@@ -96,9 +98,22 @@ def _body(module: str) -> str:
             parts.append("\n".join(["\n", _DECORATOR, *head, "    out_of_line()", *body]))
         elif isinstance(node, ast.ImportFrom) and node.module in _INTRINSICS:
             parts.append("\n".join([*lines[node.lineno - 1 : node.end_lineno], f"# {node.module} {_digest(node.module)}"]))
-        elif isinstance(node, ast.Assign) and not isinstance(node.value, ast.Subscript):  # a type alias stays
+        elif isinstance(node, ast.Assign) and all(map(_is_constant, _values(module, node))):
             parts.append("\n".join(lines[node.lineno - 1 : node.end_lineno]))
     return "\n".join(parts)
+
+
+def _values(module: str, node: ast.Assign) -> list[Any]:
+    """What the names that an assignment sets hold."""
+    names = [name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+    return [getattr(import_module(module), name, None) for name in names]
+
+
+def _is_constant(value: Any) -> bool:
+    """Whether kernels can use it; a type alias or an object of the module's own cannot be pasted."""
+    if isinstance(value, tuple):
+        return all(map(_is_constant, value))
+    return isinstance(value, int | float | str | np.ndarray | np.generic)
 
 
 def _digest(module: str) -> str:

@@ -129,4 +129,4 @@ class Training:
         proxies = self.proxies()
         data = ", ".join(sorted({proxy.data for proxy in proxies}))
         text = f"update rules of {self.states} states for {len(proxies)} small trainings ({data})"
-        return text if ops is None else f"{text}, {len(ops)} ops"
+        return text if ops is None else f"{text}, {len(tuple(ops))} ops"
