@@ -32,7 +32,7 @@ rungs = [
     { proxies = 2, seeds = 2 },
 ]
 tuning_seeds = 1
-decays = [0.0]
+shrinks = []
 """
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from evosearch.errors import TaskError
 from evosearch.evaluation.training import Proxy, Trainer, Trainings
-from evosearch.evaluation.tuning import Tuned, fine, natural_rate
+from evosearch.evaluation.tuning import Tuned, decays_to_try, fine, natural_rate
 from evosearch.language.op import OpSet
 
 _TUNING_SEED = 2**30
@@ -28,10 +28,10 @@ class Baselines:
     """
 
     def __init__(
-        self, task: Trainer, ops: OpSet, decays: Sequence[float], tuning_seeds: int, known: Mapping[str, Any] | None = None
+        self, task: Trainer, ops: OpSet, shrinks: Sequence[float], tuning_seeds: int, known: Mapping[str, Any] | None = None
     ) -> None:
         rules = dict(task.baselines(ops))
-        self._ops, self._decays = ops, tuple(decays)
+        self._ops, self._shrinks = ops, tuple(shrinks)
         self._seeds = tuple(_TUNING_SEED + number for number in range(tuning_seeds))
         self._trainings = {name: Trainings(task, ops, rules[name]) for name in sorted(rules)}
         self._tuned = {key: Tuned.from_plain(plain) for key, plain in (known or {}).get("tuned", {}).items()}
@@ -67,15 +67,18 @@ class Baselines:
         return self._losses[key]
 
     def _tune(self, trainings: Trainings, proxy: Proxy, steps: int) -> Tuned:
-        decays = self._decays if trainings.own_decay else (None,)
         centre = natural_rate(trainings.rule, self._ops)
         found: list[tuple[float, Tuned]] = []
-        for decay in decays:
+        tried: tuple[float | None, ...] = (None,)
+        while len(found) < len(tried):
+            decay = tried[len(found)]
 
             def losses(rates: Sequence[int], decay: float | None = decay) -> list[float]:
                 return trainings.mean_losses(proxy, steps, self._seeds, rates, decay)
 
             tuned = Tuned(fine(losses, centre, _EXTENSIONS), decay)
             found.append((float(np.mean(losses(tuned.rates))), tuned))
-            centre = tuned.rates[0]
+            if len(found) == 1:  # the rates with the rule's own decay say what other decays mean
+                centre = tuned.rates[0]
+                tried += decays_to_try(trainings.rule, self._ops, centre, steps, self._shrinks)
         return min(found, key=lambda entry: entry[0])[1]

@@ -21,7 +21,7 @@ from evosearch.evaluation.baselines import Baselines
 from evosearch.evaluation.confirmation import Confirmation, confirm_rule
 from evosearch.evaluation.rungs import Rung, Settings
 from evosearch.evaluation.training import Proxy, Trainer, Trainings
-from evosearch.evaluation.tuning import Tuned, best_decay, coarse, fine, natural_rate
+from evosearch.evaluation.tuning import Tuned, coarse, decays_to_try, fine, natural_rate
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 
@@ -71,7 +71,7 @@ class Fitness:
         most = max(rung.proxies for rung in self.settings.rungs)
         if most > len(self._proxies):
             raise ConfigError(f"a rung asks for {most} proxies, the task has {len(self._proxies)}; ask for fewer")
-        self._baselines = Baselines(task, ops, self.settings.decays, self.settings.tuning_seeds, known)
+        self._baselines = Baselines(task, ops, self.settings.shrinks, self.settings.tuning_seeds, known)
 
     def rung(self, number: int) -> Rung:
         """The rung, from 0."""
@@ -131,9 +131,9 @@ class Fitness:
             natural = natural_rate(trainings.rule, self.ops)
             centre = coarse(lambda rates: trainings.losses(proxy, short, seeds[0], rates), natural)
         rates = fine(lambda rates: losses(rates, decay), centre, plan.extensions)
-        if plan.decays and trainings.own_decay:
-            decay = best_decay(lambda value: losses(rates[:1], value)[0], decay or trainings.own_decay)
-            rates = fine(lambda rates: losses(rates, decay), rates[0], plan.extensions)
+        if plan.decays:
+            values = (decay, *decays_to_try(trainings.rule, self.ops, rates[0], steps, self.settings.shrinks))
+            decay = min(values, key=lambda value: float(np.mean(losses(rates, value))))  # of equals the first
         return Tuned(rates, decay)
 
     def _scored(

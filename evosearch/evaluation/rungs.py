@@ -41,7 +41,7 @@ class Settings:
         promoted: share of candidates that a rung hands on to the next.
         window: how many of the last scores that share is taken of.
         tuning_seeds: of the baselines, on each proxy.
-        decays: decay constants that the baselines are tuned over.
+        shrinks: decays that are tried beside a rule's own and 0: they shrink the weights by e^-s over a training.
         entry_seeds: fresh seeds of each proxy on which a program must win before it enters the archive.
         level: of the paired test.
     """
@@ -54,7 +54,7 @@ class Settings:
     promoted: float = 0.1
     window: int = 200
     tuning_seeds: int = 2
-    decays: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 3.0)
+    shrinks: tuple[float, ...] = (0.3, 1.2)
     entry_seeds: int = 4
     level: float = 0.05
 
@@ -63,5 +63,5 @@ class Settings:
             raise ConfigError("fitness needs at least one rung")
         if not 0.0 < self.promoted < 1.0 or not 0.0 < self.level < 1.0:
             raise ConfigError(f"promoted and level are shares between 0 and 1, got {self.promoted} and {self.level}")
-        if min(self.window, self.tuning_seeds, self.entry_seeds) < 1 or not self.decays:
-            raise ConfigError("window, tuning_seeds and entry_seeds must be at least 1, and decays not empty")
+        if min(self.window, self.tuning_seeds, self.entry_seeds) < 1:
+            raise ConfigError("window, tuning_seeds and entry_seeds must be at least 1")

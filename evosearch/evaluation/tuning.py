@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosearch.backends.array_vm import encode_rule, load
+from evosearch.evaluation.decay import find_decay, with_decay
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 
@@ -65,22 +66,43 @@ def natural_rate(rule: Program, ops: OpSet) -> int:
     A factor on the learning rate is a gauge: what lr = 0.001 means to one rule, 0.1 means to another. A few steps on made-up
     gradients (a mean and noise, as small as a small network's) show the gauge.
     """
-    encoded, kernels = encode_rule(rule, ops), load(ops)
-    start, gradients, offsets = _made_up()
-    regs = kernels.rule_registers(len(encoded.code), len(offsets) - 1)
-    state, update, squares = np.zeros((encoded.states, start.size)), np.empty(start.size), np.empty(_PROBE_STEPS)
-    for step in range(_PROBE_STEPS):
-        kernels.apply_rule(
-            encoded.code, encoded.constants, encoded.outputs, encoded.depths, regs,
-            start, gradients[step], state, offsets, _PROBE_RATE, step + 1.0, update,
-        )  # fmt: skip
-        with np.errstate(all="ignore"):
-            squares[step] = np.mean(update * update)
+    updates = _first_updates(rule, ops, _PROBE_RATE, _PROBE_STEPS)
     with np.errstate(all="ignore"):
-        size = float(np.sqrt(np.mean(squares)))
+        size = float(np.sqrt(np.mean(updates * updates)))
     if not (math.isfinite(size) and size > 0.0):
         return round(math.log(_PROBE_RATE, RATIO))
     return max(LOWEST, min(HIGHEST, round(math.log(STEP_SIZE * _PROBE_RATE / size, RATIO))))
+
+
+def decays_to_try(rule: Program, ops: OpSet, rate: int, steps: int, shrinks: Sequence[float]) -> tuple[float, ...]:
+    """0, and values of the rule's decay constant that shrink the weights by about e^-s over a training, for each s.
+
+    What a constant of 0.1 means depends on the rule (whether lr multiplies it, and how large lr is), so that no fixed values
+    would do. Found without a training: the update is linear in the constant. () for a rule without an identifiable decay.
+    """
+    decay = find_decay(rule)
+    if decay is None:
+        return ()
+    one, none = (_first_updates(with_decay(rule, decay, value), ops, rate_of(rate), 1)[0] for value in (1.0, 0.0))
+    with np.errstate(all="ignore"):
+        share = float(np.median((one - none) / _made_up()[0]))  # of a weight that goes in one step, for a constant of 1
+    if not math.isfinite(share) or share == 0.0:
+        return (0.0,)
+    return (0.0, *(float(f"{shrink / (steps * share):.3g}") for shrink in shrinks))
+
+
+def _first_updates(rule: Program, ops: OpSet, lr: float, steps: int) -> Array:
+    """Updates (steps, weights) on made-up weights, which stay, and gradients."""
+    encoded, kernels = encode_rule(rule, ops), load(ops)
+    start, gradients, offsets = _made_up()
+    regs = kernels.rule_registers(len(encoded.code), len(offsets) - 1)
+    state, updates = np.zeros((encoded.states, start.size)), np.empty((steps, start.size))
+    for step in range(steps):
+        kernels.apply_rule(
+            encoded.code, encoded.constants, encoded.outputs, encoded.depths, regs,
+            start, gradients[step], state, offsets, lr, step + 1.0, updates[step],
+        )  # fmt: skip
+    return updates
 
 
 @functools.cache
@@ -122,17 +144,6 @@ def _widened(found: dict[int, float], losses: Losses, apart: int, extensions: in
             break
         (found[edge],) = losses([edge])
     return _least(found)
-
-
-def best_decay(loss: Callable[[float], float], start: float, extensions: int = 2) -> float:
-    """The decay with the least loss among 0 and decades of `start` (not 0), going on while the best is at an edge."""
-
-    def at(exponents: Sequence[int]) -> list[float]:
-        return [loss(start * 10.0**k) for k in exponents]
-
-    found = _around(at, 0, 1)
-    best = _widened(found, at, 1, extensions)
-    return 0.0 if loss(0.0) <= found[best] else start * 10.0**best
 
 
 def _least(found: Mapping[int, float]) -> int:

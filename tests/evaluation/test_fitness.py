@@ -10,7 +10,7 @@ from toy_training import ToyOutcome, ToyTask
 from evosearch.errors import ConfigError
 from evosearch.evaluation.fitness import WORST, Fitness, Rung, Settings
 from evosearch.evaluation.training import log_loss
-from evosearch.evaluation.tuning import Tuned, natural_rate
+from evosearch.evaluation.tuning import Tuned, decays_to_try, natural_rate
 from evosearch.language.optimizer import read_rule
 from evosearch.language.program import Program
 from primitives.optimizer import OPTIMIZER
@@ -18,7 +18,7 @@ from primitives.rules import RULES
 
 SETTINGS = Settings(
     rungs=(Rung(scout=0.5), Rung(proxies=2, seeds=2, extensions=2), Rung(proxies=2, seeds=2, extensions=2, decays=True)),
-    decays=(0.0, 0.1),
+    shrinks=(0.2,),
 )
 SEEDS = (11, 12)
 
@@ -40,7 +40,7 @@ def simple(body: str) -> Program:
 def test_a_baseline_scores_about_zero_against_itself(fitness: Fitness) -> None:
     baselines = fitness.task.baselines(OPTIMIZER)
     ratios = {name: fitness.score(rule, 2, SEEDS).metrics[name] for name, rule in baselines.items()}
-    assert ratios == {name: pytest.approx(0.0, abs=0.1) for name in baselines}
+    assert ratios == {name: pytest.approx(0.0, abs=0.15) for name in baselines}
 
 
 def test_a_factor_on_the_rate_is_a_gauge(fitness: Fitness) -> None:
@@ -55,7 +55,17 @@ def test_a_harmful_decay_is_tuned_away(fitness: Fitness) -> None:
     untuned, tuned = fitness.score(bad, 1, SEEDS), fitness.score(bad, 2, SEEDS)
     assert tuned.fitness < untuned.fitness - 0.1
     assert {at.decay for at in untuned.tuned.values()} == {None}
-    assert all(at.decay is not None and at.decay <= 0.05 for at in tuned.tuned.values())
+    assert all(at.decay is not None and 0.0 <= at.decay < 0.5 for at in tuned.tuned.values())
+
+
+def test_decays_to_try_mean_the_same_to_every_rule() -> None:
+    coupled = simple("d = mul(w, 0.5); u = add(g, d); update = mul(u, lr)")
+    apart = simple("d = mul(w, 0.5); u = mul(g, lr); update = add(u, d)")
+    upside_down = simple("d = mul(w, 0.5); u = mul(g, lr); update = sub(u, d)")
+    assert decays_to_try(coupled, OPTIMIZER, -4, 100, (0.2,)) == (0.0, pytest.approx(0.2))
+    assert decays_to_try(apart, OPTIMIZER, -4, 100, (0.2,)) == (0.0, pytest.approx(0.002))
+    assert decays_to_try(upside_down, OPTIMIZER, -4, 100, (0.2,)) == (0.0, pytest.approx(-0.002))
+    assert decays_to_try(simple("update = mul(g, lr)"), OPTIMIZER, -4, 100, (0.2,)) == ()
 
 
 @pytest.mark.parametrize(
