@@ -5,13 +5,17 @@ They are torch's, pytorch-optimizer's, lion-pytorch's and timm's, and where ther
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from strategies import same_bits
 
+from evosearch.backends import array_vm
 from evosearch.backends.reference import step
 from evosearch.language.optimizer import read_rule, state_names
+from evosearch.language.program import Program
 from primitives.optimizer import OPTIMIZER
 from primitives.rules import RULES
 
@@ -148,17 +152,32 @@ def trajectory(text: str, run: Step = step) -> Iterator[list[np.ndarray]]:
         yield w
 
 
+@functools.cache
+def expected(name: str) -> list[list[np.ndarray]]:
+    """What the reference makes of a known optimizer."""
+    return list(trajectory(RULES[name]))
+
+
 @pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize("name", INDEPENDENT)
 def test_a_known_optimizer_agrees_with_an_independent_one(name: str) -> None:
     params = [torch.nn.Parameter(torch.tensor(tensor)) for tensor in weights()]
     theirs = INDEPENDENT[name](params)
-    for ours, g in zip(trajectory(RULES[name.split()[0]]), gradients(), strict=True):
+    for ours, g in zip(expected(name.split()[0]), gradients(), strict=True):
         for parameter, gradient in zip(params, g, strict=True):
             parameter.grad = torch.tensor(gradient)
         theirs.step()
         for mine, parameter in zip(ours, params, strict=True):
             np.testing.assert_allclose(mine, parameter.detach().numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_interpreter_agrees_bit_for_bit(name: str) -> None:
+    def interpreted(rule: Program, *given: object) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
+        return array_vm.step(rule, OPTIMIZER, *given)
+
+    for ours, theirs in zip(trajectory(RULES[name], interpreted), expected(name), strict=True):
+        assert all(map(same_bits, ours, theirs))
 
 
 def test_every_known_optimizer_is_compared() -> None:
