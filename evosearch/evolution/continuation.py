@@ -1,8 +1,9 @@
 """Variation by continuation: structural steps along which the fitted constants are carried.
 
-A child whose constants start at random is rarely fitted well. These two operators change the structure and follow its
-optimum there: `absorb` drives a constant to where its row does nothing and deletes the row; `lift` drives a program to the
-target that a new last row asks of it (semantic backpropagation: Pawlak, Wieloch, Krawiec 2015), then appends the row.
+A child whose constants start at random is rarely fitted well. These operators change the structure and follow its optimum
+there: `absorb` drives a constant to where its row does nothing and deletes the row; `lift` drives a program to the target
+that a new last row asks of it (semantic backpropagation: Pawlak, Wieloch, Krawiec 2015), then appends the row, and `lower`
+does the opposite; `morph` leads readers of one value to another value.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from evosearch.evolution.fit import (
     levenberg_marquardt,
     loss,
 )
-from evosearch.evolution.genome import CONSTANT, FIRST, INVALID, take_constants, to_code
-from evosearch.evolution.mutate import close_row
+from evosearch.evolution.genome import CONSTANT, FIRST, INVALID, MAX_INSTRUCTIONS, take_constants, to_code
+from evosearch.evolution.mutate import close_row, open_rows, random_row, redirect
 from evosearch.evolution.random import bell, below, power_of_two, uniform
 
 if TYPE_CHECKING:
@@ -313,3 +314,39 @@ def lower(rng: Rng, b: Bench, g: Ints, c: Floats, n: int, code: Code) -> int:
         return INVALID
     take_constants(g, c, n, b.m)
     return n
+
+
+@kernel
+def morph(rng: Rng, b: Bench, g: Ints, c: Floats, n: int, code: Code, limit: int) -> int:
+    """Let readers of a value v read another value w, an earlier one or a new row's, along v + s (w - v) with s from 0 to 1.
+
+    So a program of x becomes one of x^2 or of x + c, say, and takes its constants along. Returns the new length (with dead
+    rows), or INVALID where nothing can be replaced.
+    """
+    if ADD < 0 or SUB < 0 or MUL < 0 or n == 0 or n + 4 > MAX_INSTRUCTIONS:
+        return INVALID
+    at = below(rng, n)
+    v = g[at, 1 + below(rng, ARITY[g[at, 0]])]
+    if v == CONSTANT:
+        return INVALID
+    w = below(rng, at + 1)
+    if n < limit and (w == v or uniform(rng) < 0.7):
+        open_rows(g, c, n, at, 1)
+        random_row(rng, g, c, at, v)
+        at += 1
+        n += 1
+        w = at  # operand k is row k - 1
+    if w == v:
+        return INVALID
+    open_rows(g, c, n, at, 3)
+    n += 3
+    g[at, 0], g[at, 1], g[at, 2] = SUB, w, v
+    g[at + 1, 0], g[at + 1, 1], g[at + 1, 2] = MUL, CONSTANT, FIRST + at
+    g[at + 2, 0], g[at + 2, 1], g[at + 2, 2] = ADD, v, FIRST + at + 1
+    c[at + 1, 0] = 0.0
+    redirect(rng, g, v, FIRST + at + 2, at + 3, n)
+    p = to_code(g, c, n, code, b.m)
+    if p < 0 or not follow(b, code, n, p, code[at + 1, 1] - CONST_BASE, 1.0, False) < 1e300:
+        return INVALID
+    take_constants(g, c, n, b.m)
+    return close_row(g, c, n, at + 2, w)

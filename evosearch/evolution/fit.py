@@ -33,18 +33,21 @@ ASKED = 3 * REGISTERS + 6
 """First of three rows over the points that belong to the caller."""
 JACOBIAN = 3 * REGISTERS + 9
 """First column of the Jacobian, a row each; orthonormal once factored."""
-COORDINATES, SCALE, SMALL_RIGHT, STEP, C, C_LO, TRIAL, TRIAL_LO, BEST, BEST_LO = (
-    JACOBIAN + MAX_CONSTANTS + k for k in range(10)
+COORDINATES, SCALE, SMALL_RIGHT, STEP, C, C_LO, TRIAL, TRIAL_LO, BEST, BEST_LO, AHEAD, AHEAD_LO = (
+    JACOBIAN + MAX_CONSTANTS + k for k in range(12)
 )
-"""Rows over the constants: of the right-hand side, column norms, ..., the constants as pairs, a trial, the best so far."""
-R, SMALL, SMALL_R = (JACOBIAN + (k + 1) * MAX_CONSTANTS + 10 for k in range(3))
+"""Rows over the constants: of the right-hand side, column norms, ..., the constants as pairs, a trial, the best so far, the
+best of `leap`."""
+R, SMALL, SMALL_R = (JACOBIAN + (k + 1) * MAX_CONSTANTS + 12 for k in range(3))
 """First rows of the triangular factor, of the columns of the small damped problem, and of its factor."""
-ROWS = JACOBIAN + 4 * MAX_CONSTANTS + 10
+ROWS = JACOBIAN + 4 * MAX_CONSTANTS + 12
 
-POINTS, PINNED, QUICK, FULL, DEEP, FOLLOW, APPROACH, REFINE, LONG = 0, 1, 2, 3, 4, 5, 6, 7, 8
+POINTS, PINNED, QUICK, FULL, DEEP, FOLLOW, APPROACH, REFINE, LONG, LEAP = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 """Positions in `Bench.k`: how many points, which constant must not move, and the most steps of each kind of fit."""
 NOTHING = -1
-SCHEDULE = (8, 32, 100, 6, 8, 60, 500)
+SCHEDULE = (3, 32, 100, 6, 8, 60, 500, 12)
+WATCH = 3
+"""Steps of `leap` in a row without a gain after which it ends."""
 
 
 class Bench(NamedTuple):
@@ -52,7 +55,7 @@ class Bench(NamedTuple):
 
     Attributes:
         m: float64 (ROWS, width); points and constants are along the rows.
-        k: int64 (9,); numbers that kernels are called with, since Numba compiles a kernel anew for each literal argument.
+        k: int64 (10,); numbers that kernels are called with, since Numba compiles a kernel anew for each literal argument.
         work: float64 (1,): instructions x points done so far.
     """
 
@@ -234,12 +237,52 @@ def levenberg_marquardt(b: Bench, code: Code, n: int, p: int, steps: int, dampin
 
 
 @kernel
+def leap(b: Bench, code: Code, n: int, p: int, exact: bool) -> float:
+    """Gauss-Newton steps that may go uphill for a while; row C ends as the best constants seen. Return their loss.
+
+    Near a good fit the loss has a floor as narrow as the residual is small, and curved: whoever must go down in every step
+    crawls along it. A full step leaves the floor, the next one falls back on it far ahead (the watchdog technique of
+    Chamberlain, Powell, Lemarechal, Pedersen 1982). With `exact`, residuals are in double-double and C_LO goes along.
+    """
+    m = b.m
+    best = loss_dd(b, code, n, p, C) if exact else loss(b, code, n, p, C)
+    copy_row(m, C, AHEAD)
+    copy_row(m, C_LO, AHEAD_LO)
+    since = 0
+    for _ in range(b.k[LEAP]):
+        if not differentiate(b, code, n, p):
+            break
+        copy_row(m, RESIDUAL, RIGHT)
+        factor(b, p)
+        if not damped_step(b, p, 1e-20):
+            break
+        add_step(m, p, C)
+        if not exact:
+            copy_row(m, AHEAD_LO, C_LO)
+        now = loss_dd(b, code, n, p, C) if exact else loss(b, code, n, p, C)
+        if not now < 1e300:
+            break
+        since += 1
+        if now < best:
+            if now < 0.999 * best:
+                since = 0
+            best = now
+            copy_row(m, C, AHEAD)
+            copy_row(m, C_LO, AHEAD_LO)
+        if since == WATCH:
+            break
+    copy_row(m, AHEAD, C)
+    copy_row(m, AHEAD_LO, C_LO)
+    return best
+
+
+@kernel
 def refine(b: Bench, code: Code, n: int, p: int) -> float:
     """Gauss-Newton on `loss_dd` over rows C and C_LO: residuals in double-double, the Jacobian in float64; return the loss."""
     m = b.m
-    best = loss_dd(b, code, n, p, C)
-    if not best < 1e300:
+    if not leap(b, code, n, p, True) < 1e300:
         return np.inf
+    best = loss_dd(b, code, n, p, C)
     now = best
     damping = 1e-20
     taken = 0

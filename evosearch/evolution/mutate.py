@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evosearch.backends.kernels import kernel
 from evosearch.evolution.genome import CONSTANT, FIRST, INVALID, MAX_INSTRUCTIONS
-from evosearch.evolution.random import below, fresh_constant, uniform
+from evosearch.evolution.random import bell, below, fresh_constant, power_of_two, uniform
 
 if TYPE_CHECKING:
     from evosearch.backends.assembled import ADD, ARITY, DIV, MUL, N_OPS, NEUTRAL, SUB
@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Rng = NDArray[np.uint64]
 
-INSERT, DELETE, REWIRE, CHANGE_OP, COPY, LIFT, ABSORB, GRAFT, LOWER = 1, 2, 3, 4, 5, 6, 7, 8, 9
+INSERT, DELETE, REWIRE, CHANGE_OP, COPY, LIFT, ABSORB, GRAFT, LOWER, SHAKE, MORPH = (k + 1 for k in range(11))
 """Names of operators in a lineage: one hexadecimal digit each."""
 
 
@@ -70,7 +70,8 @@ def close_row(g: Ints, c: Floats, n: int, at: int, instead: int) -> int:
 
 @kernel
 def redirect(rng: Rng, g: Ints, value: int, to: int, start: int, n: int) -> None:
-    """Let one reader of `value` in rows start .. n - 1 read `to`, or all of them; where there is none, any operand."""
+    """Let readers of `value` in rows start .. n - 1 read `to`: one, all, all up to one or all from one on; where there is
+    none, any operand."""
     readers = 0
     for i in range(start, n):
         for k in range(1, ARITY[g[i, 0]] + 1):
@@ -80,25 +81,25 @@ def redirect(rng: Rng, g: Ints, value: int, to: int, start: int, n: int) -> None
         i = start + below(rng, n - start)
         g[i, 1 + below(rng, ARITY[g[i, 0]])] = to
         return
-    every = uniform(rng) < 0.3
-    chosen = below(rng, readers)
+    first = last = below(rng, readers)
+    u = uniform(rng)
+    if u < 0.3:
+        first = 0
+    if u < 0.15 or u >= 0.9:
+        last = readers - 1
+    index = 0
     for i in range(start, n):
         for k in range(1, ARITY[g[i, 0]] + 1):
             if g[i, k] == value:
-                if every or chosen == 0:
+                if first <= index <= last:
                     g[i, k] = to
-                chosen -= 1
+                index += 1
 
 
 @kernel
-def insert(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
-    """Insert one row that reads an earlier value; a reader of that value then reads the row."""
-    if n >= limit:
-        return n
-    at = below(rng, n + 1)
-    open_rows(g, c, n, at, 1)
+def random_row(rng: Rng, g: Ints, c: Floats, at: int, value: int) -> None:
+    """Make row `at` a random op that reads `value`, and else constants or earlier values."""
     op = below(rng, N_OPS)
-    value = at if uniform(rng) < 0.5 else below(rng, at + 1)  # operand k is row k - 1: `at` is the row before
     g[at, 0] = op
     slot = below(rng, ARITY[op])
     for k in range(ARITY[op]):
@@ -108,6 +109,17 @@ def insert(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
             c[at, k] = fresh_constant(rng)
             if not np.isnan(NEUTRAL[op, k]) and uniform(rng) < 0.5:
                 c[at, k] = NEUTRAL[op, k] + 0.05 * c[at, k]
+
+
+@kernel
+def insert(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
+    """Insert one row that reads an earlier value; a reader of that value then reads the row."""
+    if n >= limit:
+        return n
+    at = below(rng, n + 1)
+    open_rows(g, c, n, at, 1)
+    value = at if uniform(rng) < 0.5 else below(rng, at + 1)  # operand k is row k - 1: `at` is the row before
+    random_row(rng, g, c, at, value)
     n += 1
     if at < n - 1:
         redirect(rng, g, value, FIRST + at, at + 1, n)
@@ -116,10 +128,11 @@ def insert(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
 
 @kernel
 def graft(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
-    """Insert a row c w or c / w with c = 0, and a row that adds it to an operand: no value changes until c is fitted.
+    """Insert a row c w or c / w, and a row that adds it to an operand.
 
-    The operand is one of any row, a constant too, or the output: so a constant becomes a function of an earlier value w. It is
-    two insertions, whose first has no reader and whose second reads it. Returns INVALID where there is no room.
+    With c = 0 no value changes until c is fitted; with a random c the fit ends in other optima. The operand is one of any
+    row, a constant too, or the output: so a constant becomes a function of an earlier value w. It is two insertions, whose
+    first has no reader and whose second reads it. Returns INVALID where there is no room.
     """
     if n == 0 or n + 2 > limit or (MUL < 0 and DIV < 0) or (ADD < 0 and SUB < 0):
         return INVALID
@@ -134,7 +147,7 @@ def graft(rng: Rng, g: Ints, c: Floats, n: int, limit: int) -> int:
     g[at, 0] = DIV if divide else MUL
     g[at, 1] = CONSTANT
     g[at, 2] = other
-    c[at, 0] = 0.0
+    c[at, 0] = 0.0 if uniform(rng) < 0.5 else fresh_constant(rng)
     g[at + 1, 0] = ADD if SUB < 0 or (ADD >= 0 and uniform(rng) < 0.5) else SUB
     g[at + 1, 1] = operand
     g[at + 1, 2] = FIRST + at
@@ -176,6 +189,16 @@ def rewire(rng: Rng, g: Ints, c: Floats, n: int) -> int:
     else:
         g[i, k + 1] = below(rng, i + 1)
     return n
+
+
+@kernel
+def shake_constants(rng: Rng, g: Ints, c: Floats, n: int) -> None:
+    """Multiply all constants by random factors, near 1 or far: the same structure then ends in other optima."""
+    size = 2.0 * uniform(rng)
+    for i in range(n):
+        for k in range(ARITY[g[i, 0]]):
+            if g[i, k + 1] == CONSTANT:
+                c[i, k] *= power_of_two(size * bell(rng))
 
 
 @kernel

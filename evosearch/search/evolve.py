@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosearch.backends.kernels import kernel
-from evosearch.evolution.continuation import absorb, absorbable, lift, lower
+from evosearch.evolution.continuation import absorb, absorbable, lift, lower, morph
 from evosearch.evolution.fit import (
     C_LO,
     DEEP,
@@ -24,6 +24,7 @@ from evosearch.evolution.fit import (
     exchange,
     largest,
     lawson,
+    leap,
     levenberg_marquardt,
     loss,
     loss_dd,
@@ -37,7 +38,7 @@ from evosearch.evolution.genome import (
     structure_hash,
     to_code,
 )
-from evosearch.evolution.mutate import ABSORB, COPY, GRAFT, LIFT, LOWER, copy_cone, graft, mutate
+from evosearch.evolution.mutate import ABSORB, COPY, GRAFT, LIFT, LOWER, MORPH, SHAKE, copy_cone, graft, mutate, shake_constants
 from evosearch.evolution.random import bell, below, fresh_constant, power_of_two, uniform
 from evosearch.search.island import (
     ATTEMPTS,
@@ -70,6 +71,9 @@ Words = NDArray[np.uint64]
 
 EXCHANGES = 20
 """Most steps of Remez' exchange, before and after Lawson's iteration."""
+HOPELESS = 1e5
+"""How far above an elite's error a program may be after its first few steps; of those that become elites, one in ten is farther
+off."""
 GAIN = 0.8
 """An elite's error is at most so large a share of the best one's that is a level cheaper and has no more freedom."""
 
@@ -148,7 +152,14 @@ def vary(s: Island, b: Bench, t: Child, rules: Rules) -> tuple[int, bool]:
     elif u < 4.0 * rules.continuation and n > 0:
         note(t, GRAFT)
         return graft(s.rng, t.g, t.c, n, rules.limit), True
-    elif u < 4.0 * rules.continuation + rules.copying and n > 0:
+    elif u < 5.0 * rules.continuation and n > 0:
+        note(t, SHAKE)
+        shake_constants(s.rng, t.g, t.c, n)
+        return n, True
+    elif u < 6.0 * rules.continuation and n > 0:
+        note(t, MORPH)
+        return morph(s.rng, b, t.g, t.c, n, t.code, rules.limit), True
+    elif u < 6.0 * rules.continuation + rules.copying and n > 0:
         level = below(s.rng, len(s.sizes))
         if level > 0 and s.sizes[level, COUNT] > 0:
             note(t, COPY)
@@ -202,12 +213,16 @@ def fit(s: Island, b: Bench, t: Child, n: int, p: int, hurdle: float, floor: flo
     if p == 0:
         return np.sqrt(loss(b, t.code, n, p, C) / points)
     now = levenberg_marquardt(b, t.code, n, p, b.k[QUICK], 1e-2, 1e-2)
-    if not np.sqrt(now / points) < 30.0 * hurdle:
+    if not np.sqrt(now / points) < HOPELESS * hurdle:
+        return np.sqrt(now / points)
+    now = leap(b, t.code, n, p, False)
+    if not np.sqrt(now / points) < 3.0 * hurdle:
         return np.sqrt(now / points)
     now = levenberg_marquardt(b, t.code, n, p, b.k[FULL], 1e-3, 1e-2)
     if not np.sqrt(now / points) < 1.5 * hurdle:
         return np.sqrt(now / points)
     s.counters[DEEP_FITS] += 1.0
+    leap(b, t.code, n, p, False)
     now = levenberg_marquardt(b, t.code, n, p, b.k[DEEP], 1e-4, 1e-4)
     if now < floor:
         now = refine(b, t.code, n, p)
@@ -217,6 +232,7 @@ def fit(s: Island, b: Bench, t: Child, n: int, p: int, hurdle: float, floor: flo
 @kernel
 def fit_elite(b: Bench, t: Child, n: int, p: int, floor: float) -> float:
     """Go on fitting an elite to be, with many steps and little damping: flat valleys are long. Return the error."""
+    leap(b, t.code, n, p, False)
     now = levenberg_marquardt(b, t.code, n, p, b.k[LONG], 1e-7, 1e-7)
     if now < floor:
         now = refine(b, t.code, n, p)
@@ -241,7 +257,7 @@ def remember(s: Island, b: Bench, t: Child, n: int, p: int, level: int, size: in
     """Put a program among the elites of its niche, if it is new there; return its rank, or INVALID.
 
     Two programs of the same error are taken for the same function in other words; the newer one may take the place, so that
-    the words drift.
+    the words drift. Of a structure, only its best fit stays.
     """
     count = s.sizes[level, ELITES_OF + p]
     first = p * size
@@ -252,7 +268,12 @@ def remember(s: Island, b: Bench, t: Child, n: int, p: int, level: int, size: in
                 write_genome(s, level, place, b, t, n, error)
             return INVALID
     rank = min(count, size - 1)
-    s.sizes[level, ELITES_OF + p] = rank + 1
+    for place in range(count):
+        if s.notes[level, first + place, KEY] == t.notes[KEY]:
+            if s.values[level, first + place, ERROR] < error:
+                return INVALID
+            rank = place
+    s.sizes[level, ELITES_OF + p] = max(count, rank + 1)
     while rank > 0 and s.values[level, first + rank - 1, ERROR] > error:
         move(s, level, first + rank - 1, first + rank)
         rank -= 1

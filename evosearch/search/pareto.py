@@ -45,7 +45,7 @@ from evosearch.search.work import Problem
 
 Place = tuple[int, int]
 """Where an island stores a program: indices of the first two axes of its arrays."""
-OPERATORS = ("", "insert", "delete", "rewire", "change op", "copy", "lift", "absorb", "graft", "lower")
+OPERATORS = ("", "insert", "delete", "rewire", "change op", "copy", "lift", "absorb", "graft", "lower", "shake", "morph")
 UNKNOWN = 1e300
 """Error of a program that was not fitted yet."""
 IMPROVEMENT = 0.999

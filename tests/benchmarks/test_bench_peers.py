@@ -21,7 +21,7 @@ TREE_LENGTH = 9
 """Nodes of Operon's trees, which fill up: 4 inner nodes and, with weights at the variables, 6 operations."""
 MEAN = 6
 """Operations of a program on average, for every competitor."""
-QUICK_ONLY = (5, 0, 0, 6, 8, 0, 0)
+QUICK_ONLY = (5, 0, 0, 6, 8, 0, 0, 0)
 """Schedule of fits under which each candidate gets 5 optimizer steps and no more."""
 
 

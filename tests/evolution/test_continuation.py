@@ -124,7 +124,20 @@ def test_lifting_by_a_square_fits_the_program_to_the_root() -> None:
     assert squared and squared[0] < 0.1  # 2^(x/2) is flatter: less than a third of the error
 
 
-@pytest.mark.parametrize("name", ["lift", "absorb", "lower"])
+def test_a_program_of_x_becomes_one_of_another_value_with_its_fit_carried() -> None:
+    rng = np.array([6], np.uint64)
+    shifted = []
+    for _ in range(400):
+        carried = Carried(QUADRATIC)
+        if carried.step(K.morph, 12, rng=rng) == INVALID:
+            continue
+        genome = carried.genome = carried.genome.settle()
+        if genome.n == 5 and genome.rows[0][0] == 0 and all(0 not in row[1:] for row in genome.rows[1:]):  # of x + c alone
+            shifted.append(carried.now() / carried.loss)
+    assert shifted and min(shifted) < 1.001  # the same parabola
+
+
+@pytest.mark.parametrize("name", ["lift", "absorb", "lower", "morph"])
 def test_a_step_leaves_target_weight_and_pin_as_they_were(name: str) -> None:
     rng = np.array([8], np.uint64)
     outcomes = set()
@@ -142,6 +155,7 @@ def test_a_step_leaves_target_weight_and_pin_as_they_were(name: str) -> None:
             "absorb": (bench, genome.g, genome.c, genome.n, code, seed % max(count, 1)),
             "lift": (rng, bench, genome.g, genome.c, genome.n, code, 12),
             "lower": (rng, bench, genome.g, genome.c, genome.n, code),
+            "morph": (rng, bench, genome.g, genome.c, genome.n, code, 12),
         }[name]
         made = getattr(K, name)(*arguments)
         outcomes.add(made != INVALID)

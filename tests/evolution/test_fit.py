@@ -142,6 +142,45 @@ LADDER = f"""def f(x):
 """
 
 
+# Half the angle's cotangent by a doubling and a free term: a valley in which a monotone fit makes no way.
+VALLEY = """def f(x):
+    a = div(-90.5, x)
+    b = sub(a, x)
+    c = div(237.4, b)
+    d = add(b, c)
+    e = div(0.0, d)
+    f = add(e, 31.36)
+    g = add(f, d)
+    h = div(-62.73, g)
+    r = add(h, 1.0)
+    return r
+"""
+
+
+def test_leaps_reach_the_end_of_a_curved_valley_where_monotone_steps_crawl() -> None:
+    def ends(fit: Fit, leaping: bool) -> float:
+        loss = K.levenberg_marquardt(*fit.arguments, 8, 1e-2, 1e-2)
+        loss = K.leap(*fit.arguments, False) if leaping else K.levenberg_marquardt(*fit.arguments, 500, 1e-6, 1e-6)
+        return float(np.sqrt(loss / 32))
+
+    crawled, leapt = (ends(Fit(task_bench(function="exp2"), parse(VALLEY, FIELD)), leaping) for leaping in (False, True))
+    assert leapt < 1e-11 < 1e-10 < crawled
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_leaps_never_end_higher_than_they_began(exact: bool) -> None:
+    for seed in PLANTED:
+        fit = planted(seed)
+        assert fit is not None
+        rng = np.random.default_rng(seed)
+        fit.set(fit.constants * (1 + 0.3 * rng.standard_normal(fit.p)))
+        measure = K.loss_dd if exact else K.loss
+        start = measure(*fit.arguments, C)
+        end = K.leap(*fit.arguments, exact)
+        if start < 1e300:
+            assert end <= start and end == measure(*fit.arguments, C)
+
+
 def test_refinement_goes_on_to_the_structure_s_own_error() -> None:
     fit = Fit(task_bench(function="exp2"), parse(LADDER, FIELD))
     coarse = K.levenberg_marquardt(*fit.arguments, 100, 1e-3, 1e-6)
