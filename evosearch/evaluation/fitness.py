@@ -71,7 +71,7 @@ class Fitness:
         most = max(rung.proxies for rung in self.settings.rungs)
         if most > len(self._proxies):
             raise ConfigError(f"a rung asks for {most} proxies, the task has {len(self._proxies)}; ask for fewer")
-        self._baselines = Baselines(task, ops, self.settings.shrinks, self.settings.tuning_seeds, known)
+        self._baselines = Baselines(task, ops, self.settings.baseline_shrinks, self.settings.tuning_seeds, known)
 
     def rung(self, number: int) -> Rung:
         """The rung, from 0."""
@@ -124,16 +124,14 @@ class Fitness:
             return trainings.mean_losses(proxy, steps, seeds, rates, decay)
 
         decay = start.decay if start else None
-        if start is not None:
-            centre = start.rates[0]
-        else:
+        centre = start.rates[0] if start else natural_rate(trainings.rule, self.ops)
+        if start is None and plan.scout:
             short = max(1, round(steps * plan.scout))
-            natural = natural_rate(trainings.rule, self.ops)
-            centre = coarse(lambda rates: trainings.losses(proxy, short, seeds[0], rates), natural)
+            centre = coarse(lambda rates: trainings.losses(proxy, short, seeds[0], rates), centre)
         rates = fine(lambda rates: losses(rates, decay), centre, plan.extensions)
         if plan.decays:
             values = (decay, *decays_to_try(trainings.rule, self.ops, rates[0], steps, self.settings.shrinks))
-            decay = min(values, key=lambda value: float(np.mean(losses(rates, value))))  # of equals the first
+            decay = min(values, key=lambda value: float(np.mean(trainings.losses(proxy, steps, seeds[0], rates, value))))
         return Tuned(rates, decay)
 
     def _scored(

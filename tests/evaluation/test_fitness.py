@@ -19,6 +19,7 @@ from primitives.rules import RULES
 SETTINGS = Settings(
     rungs=(Rung(scout=0.5), Rung(proxies=2, seeds=2, extensions=2), Rung(proxies=2, seeds=2, extensions=2, decays=True)),
     shrinks=(0.2,),
+    baseline_shrinks=(0.2,),
 )
 SEEDS = (11, 12)
 
