@@ -7,7 +7,7 @@ its data is missing or damaged. Whoever selects (search, funnel) never sees the 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from typing import Protocol as Interface
@@ -189,3 +189,14 @@ class Suite:
             if problem.name == name:
                 return problem
         raise TaskError(f"unknown problem '{name}'.{nearest(name, (problem.name for problem in self.problems))}")
+
+
+def clipped(ratio: float) -> float:
+    """A log-ratio from -1 to 1, as fitness clips it; 1 where it is no number."""
+    return max(-1.0, min(1.0, ratio)) if math.isfinite(ratio) else 1.0
+
+
+def validation_score(losses: Mapping[str, float], baselines: Sequence[Mapping[str, float]]) -> float:
+    """Mean clipped log-ratio to the best baseline, from log-losses by problem; below 0 is better than all of them."""
+    ratios = [clipped(loss - min(known[name] for known in baselines)) for name, loss in losses.items()]
+    return sum(ratios) / len(ratios)

@@ -7,20 +7,17 @@ in the same way: below 0 is better than both. Each stage keeps its best; one tha
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evosearch.evaluation.problems import Level, Trained
+from evosearch.errors import MissingDependencyError
+from evosearch.evaluation.problems import Level, Trained, clipped
 from evosearch.language.optimizer import read_rule
 from evosearch.language.program import Program
 from evosearch.winners.contenders import Contender, Point, baseline, candidate
 from evosearch.winners.trials import Plan, Runner, Trial, load_ops, load_suite, run_trial
 from evosearch.winners.tune import Scene, final_log_loss, log_loss, sweep
-
-CLIP = 1.0
-"""Log-ratios are clipped to +-1, as fitness clips them."""
 
 
 @dataclass(frozen=True)
@@ -103,21 +100,20 @@ def tuned_loss(contender: Contender, scene: Scene, seeds: int) -> Plan[float]:
     return sum(final_log_loss(result) for result in finals) / len(finals)
 
 
-def clipped(ratio: float) -> float:
-    """A log-ratio from -1 to 1; 1 where it is no number."""
-    return max(-CLIP, min(CLIP, ratio)) if math.isfinite(ratio) else CLIP
-
-
 VALIDATE = "evosearch.winners.funnel:validate"
 """A worker's job for a search that follows its record holders: payload as the arguments of `validate`."""
 
 
-def validate(suite: str, ops: str, problem: str, rule: str, horizon: float = 1.0) -> float:
-    """Mean log-loss of a rule (its text), tuned, on one validation problem; a few seconds.
+def validate(suite: str, ops: str, problem: str, rule: str, horizon: float = 1.0) -> float | None:
+    """Mean log-loss of a rule (its text), tuned, on one validation problem; a few seconds. None where torch is missing.
 
-    The score of a rule is `validation_score` of this on every problem, for it and for AdamW and Lion.
+    The score of a rule is `validation_score` of this on every problem, for it and for the baselines.
     """
     loaded = load_suite(suite)
+    try:
+        loaded[problem].check()
+    except MissingDependencyError:
+        return None
     contender = candidate("rule", read_rule(rule, load_ops(ops)))
     plan = tuned_loss(contender, Scene(suite, ops, problem, loaded.protocol, horizon), loaded.protocol.levels[0].seeds)
     asked: Sequence[Trial] = next(plan)
@@ -126,8 +122,3 @@ def validate(suite: str, ops: str, problem: str, rule: str, horizon: float = 1.0
             asked = plan.send([Trained.from_json(run_trial(**dataclasses.asdict(trial))) for trial in asked])
         except StopIteration as stop:
             return float(stop.value)
-
-
-def validation_score(losses: Mapping[str, float], baselines: Sequence[Mapping[str, float]]) -> float:
-    """Mean clipped log-ratio to the best baseline, from log-losses by problem; below 0 is better than all baselines."""
-    return sum(clipped(losses[name] - min(known[name] for known in baselines)) for name in losses) / len(losses)

@@ -16,14 +16,14 @@ import toy_suite
 from evosearch.errors import StoreError
 from evosearch.evaluation.local_pool import LocalPool
 from evosearch.evaluation.pool import InProcessPool, Pool
-from evosearch.evaluation.problems import Trained
+from evosearch.evaluation.problems import Trained, validation_score
 from evosearch.language.optimizer import read_rule
 from evosearch.language.program import Program
 from evosearch.report.assessment import assessed as shown
 from evosearch.search.loop import Interrupt
 from evosearch.winners.assess import Sources, affordable, assess, estimate, measure
 from evosearch.winners.contenders import Contender, Point, baseline, candidate, knobs_of, shifted
-from evosearch.winners.funnel import funnel, validate, validation_score
+from evosearch.winners.funnel import funnel, validate
 from evosearch.winners.trials import Runner, Stopped, Trial, TrialBook, load_ops, trial_book
 from evosearch.winners.tune import Scene, tune
 from evosearch.winners.verdict import verdict
@@ -149,7 +149,8 @@ def test_a_record_holders_validation_score_is_what_the_funnels_first_stage_says(
     names = [problem.name for problem in toy_suite.validation().problems]
 
     def losses(name: str) -> dict[str, float]:
-        return {problem: validate(SOURCES.validation, SOURCES.ops, problem, RULES[name], FULL.horizon) for problem in names}
+        found = {problem: validate(SOURCES.validation, SOURCES.ops, problem, RULES[name], FULL.horizon) for problem in names}
+        return {problem: loss for problem, loss in found.items() if loss is not None}
 
     with runner(tmp_path / "trials.jsonl") as running:
         stage = funnel({1: rule("powersign")}, SOURCES.validation, SOURCES.ops, running, (FULL,)).stages[0]

@@ -39,6 +39,7 @@ class RuleSettings(Settings):
         forget: hits after which the cache forgets a result, so that a lucky score does not live on.
         splits: draws of the data that slices take turns with.
         audits: cache hits that are trained again, to see whether equal hashes are equal scores.
+        follow: whether record holders are tried on the task's validation problems, which takes some seconds each.
         race: its rungs, and how a rule enters the archive; see `evosearch.evaluation.rungs`.
     """
 
@@ -60,6 +61,7 @@ class RuleSettings(Settings):
     forget: int = 100
     splits: int = 8
     audits: int = 200
+    follow: bool = True
     race: RaceSettings = field(default_factory=RaceSettings)
 
     def __post_init__(self) -> None:

@@ -6,15 +6,25 @@ import json
 from typing import cast
 
 from evosearch.search.config import RunConfig
+from evosearch.search.loader import load_reference
+from evosearch.search.protocol import Search
+from evosearch.search.rules.followed import Followed
 from evosearch.search.rules.search import RuleSearch
 from evosearch.search.rules.settings import RuleSettings
 from evosearch.search.rules.task import RuleTask
 from evosearch.search.rules.workshop import initial_rules, make_grammar
 
 
-def make_rule_search(config: RunConfig, task: RuleTask) -> RuleSearch:
-    """The search that a run file asks for; ConfigError or ProgramError where its initial rules cannot be used."""
-    grammar = make_grammar(task, config)
+def make_rule_search(config: RunConfig, task: RuleTask) -> Search:
+    """The search that a run file asks for; its record holders are followed where the task names a suite that validates.
+
+    Raises:
+        ConfigError, ProgramError: where the initial rules cannot be used.
+    """
+    settings, grammar = cast(RuleSettings, config.search), make_grammar(task, config)
     run = json.dumps(config.identity(), sort_keys=True)
-    initial = initial_rules(config, grammar)
-    return RuleSearch(run, cast(RuleSettings, config.search), grammar.ops, initial)
+    search = RuleSearch(run, settings, grammar.ops, initial_rules(config, grammar))
+    suite = getattr(task, "validation", "")
+    if not (suite and settings.follow):
+        return search
+    return Followed(search, load_reference(suite, "task.validation")(), suite, config.ops)
