@@ -6,7 +6,7 @@ import contextlib
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,19 @@ from evosearch.search.observer import AssessmentObserver, Observer
 from evosearch.search.protocol import Search
 from evosearch.search.store import Store
 
-__all__ = ["Observer", "Run", "assess", "calibrate_proxy", "compare", "list_runs", "open", "resume", "run", "shipped_tasks"]
+__all__ = [
+    "Observer",
+    "Run",
+    "assess",
+    "calibrate_proxy",
+    "compare",
+    "list_runs",
+    "open",
+    "resume",
+    "run",
+    "shipped_tasks",
+    "simplify",
+]
 LOG = "workers.log"
 _OPTIONS = {f"search.{name}": f"--{name}" for name in ("seed", "budget", "until", "algorithm")}
 
@@ -144,6 +156,43 @@ def assess(
     except Stopped:
         return None
     draw_maps(folder)
+    return result
+
+
+def simplify(
+    path: str | Path,
+    id: int,
+    *,
+    margin: float = 0.03,
+    seeds: int = 16,
+    output: str | Path | None = None,
+    tell: Callable[[Mapping[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Simplify an update rule of a run on the run's proxies; see `evosearch.winners.rules.simplify`.
+
+    Args:
+        margin: by how much the logarithm of the loss may rise, over all steps together.
+        seeds: of each proxy, after which an undecided step is refused; looks are also taken at a half and a quarter.
+        output: file for the program's text; without it, RUN/simplified-ID.txt.
+        tell: is told of each step.
+
+    Returns:
+        the program, the steps to it and what each of its statements is worth; also as JSON beside `output`.
+
+    Raises:
+        ConfigError: where the run searches functions, or its proxies cannot score the rule.
+    """
+    from evosearch.winners.rules.run import simplify_of_run, step_to_plain, to_plain
+    from evosearch.winners.rules.trial import Margin
+
+    allowed = Margin(margin, seeds=tuple(sorted({max(1, seeds // 4), max(1, seeds // 2), seeds})))
+    opened = open(path)
+    program = opened.load(opened.program(id))
+    told = None if tell is None else lambda step: tell(step_to_plain(step))
+    result = to_plain(simplify_of_run(program, opened.config, allowed, told), allowed)
+    file = Path(output) if output is not None else opened.folder / f"simplified-{id}.txt"
+    file.write_text(result["program"], encoding="utf-8")
+    file.with_suffix(".json").write_text(json.dumps(result, indent=2, allow_nan=False), encoding="utf-8")
     return result
 
 

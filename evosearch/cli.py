@@ -319,6 +319,37 @@ def assess(
 
 
 @_cli.command()
+@click.argument("run", metavar="RUN")
+@click.argument("id", type=int, metavar="ID")
+@click.option("--margin", type=float, default=0.03, metavar="M", help="How much larger the loss may get. Default: 0.03, 3%.")
+@click.option("--seeds", type=click.IntRange(min=1), default=16, metavar="N", help="Most seeds of each proxy. Default: 16.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="TXT", help="Default: RUN/simplified-ID.txt.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
+def simplify(run: str, id: int, margin: float, seeds: int, output: Path | None, as_json: bool) -> int:
+    """An update rule of a run without what it does not need, and what each of its statements is worth.
+
+    Exact algebra, laws that hold nearly, statements left out, constants rounded: a step is taken where a paired test on the
+    run's proxies shows that the rule is not worse than the original by more than the margin.
+
+    \b
+    Examples:
+      evosearch simplify lion-1 12
+      evosearch simplify lion-1 12 --margin 0.02 -o rule.txt && evosearch assess lion-1 --program rule.txt
+    """
+    from evosearch import api
+    from evosearch.report.simplification import simplified, taken
+
+    result = api.simplify(
+        run, id, margin=margin, seeds=seeds, output=output, tell=lambda step: click.echo(taken(step), err=as_json)
+    )
+    if as_json:
+        _print_json(result)
+    else:
+        _print_lines(simplified(result))
+    return DONE
+
+
+@_cli.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
 def compare(runs: tuple[str, ...], as_json: bool) -> int:

@@ -16,9 +16,9 @@ from evosearch.evaluation.statistics import paired_p
 from evosearch.language.program import Program
 
 Scoring = Callable[[Program, Sequence[int]], Sequence[float]]
-"""(rule, seeds) -> a score for each (task, seed), tasks outside: a log-ratio of losses, lower is better.
+"""(rule, draws) -> a score for each task and draw: a log-ratio of losses, lower is better. A draw is a seed's number, from 0.
 
-Two rules' scores on equal seeds are pairs; nothing, or a number that is not finite, means that the rule is invalid.
+Two rules' scores on equal draws are pairs; nothing, or a number that is not finite, means that the rule is invalid.
 """
 
 
@@ -30,13 +30,11 @@ class Margin:
         loss: by how much the mean score may rise; 0.03 is a loss 3% larger.
         level: probability of taking a rule that is worse by more than that, over all looks at one rule together.
         seeds: numbers of seeds after which to look; a rule still undecided after the last is refused.
-        first: the first seed; seeds that the search has used would favour what the search has fitted to them.
     """
 
     loss: float = 0.03
     level: float = 0.05
     seeds: tuple[int, ...] = (4, 8, 16)
-    first: int = 1_000_000
 
     def __post_init__(self) -> None:
         if not self.loss > 0.0 or not 0.0 < self.level < 1.0:
@@ -101,10 +99,10 @@ class Trial:
         found: list[float] = []
         text, before = str(rule), 0
         for upto in self.margin.seeds[:looks]:
-            seeds = range(self.margin.first + before, self.margin.first + upto)
+            draws = range(before, upto)
             before = upto
             if (text, upto) not in self._known:
-                self._known[text, upto] = tuple(self._score(rule, seeds))
+                self._known[text, upto] = tuple(self._score(rule, draws))
                 self.scored += 1
             scores = self._known[text, upto]
             if not scores or not all(map(math.isfinite, scores)):
