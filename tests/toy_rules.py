@@ -33,12 +33,15 @@ rungs = [
 ]
 tuning_seeds = 1
 shrinks = []
+baseline_shrinks = []
 """
 
 
 @dataclass
 class ToyRules(ToyTask):
-    """Two valleys to descend."""
+    """Two valleys to descend; others validate."""
+
+    validation: str = "toy_suite:validation"
 
     def check(self, ops: OpSet) -> None:
         """Nothing can be missing."""

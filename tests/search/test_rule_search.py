@@ -8,11 +8,9 @@ import pytest
 from toy_rules import run_file
 
 import evosearch
-from evosearch.cli import main
-from evosearch.search.config import read_config
 from evosearch.search.store import Store
 
-BUDGET = 160
+BUDGET = 240
 
 
 def dump(run: evosearch.Run) -> str:

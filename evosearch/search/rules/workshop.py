@@ -93,7 +93,6 @@ def warm(run: str, progress: Callable[[str], None]) -> None:
     shop = workshop(run)
     if isinstance(shop.fitness, Fitness):
         progress("tuning AdamW and Lion on the proxies")
-        for split in range(shop.settings.splits):
-            for rung, seeds in enumerate(shop.seeds(split)):
-                shop.fitness.prepare(rung, seeds)
+        for rung, seeds in enumerate(shop.seeds(0)):  # on the other splits only their loss is left to be trained, when needed
+            shop.fitness.prepare(rung, seeds)
 
