@@ -161,7 +161,7 @@ def row_of(op: Op) -> Row | None:
 
 @dataclass(frozen=True)
 class Lowered:
-    """A program over ops that all have rows, constants folded, nothing dead.
+    """A program over ops that all have rows; constants folded, equal values computed once, nothing dead.
 
     Attributes:
         program: its instructions; reductions have no row.
@@ -184,6 +184,7 @@ def lower(program: Program) -> Lowered:
     instructions: list[Instruction] = []
     names: list[str] = []
     known: dict[Op, Row | None] = {}
+    shared: dict[tuple[object, ...], int] = {}
 
     def type_of(operand: Operand) -> Type | None:
         return None if isinstance(operand, Const) else types[operand]
@@ -196,6 +197,10 @@ def lower(program: Program) -> Lowered:
             known[op] = row_of(op)
         row = known[op]
         if op.reduction is not None or (row is not None and row.where([type_of(arg) for arg in args])):
+            key = (op, *((arg,) if isinstance(arg, int) else (arg.hi.hex(),) for arg in args))
+            if key in shared:
+                return shared[key]
+            shared[key] = len(types)
             instructions.append(Instruction(op, args))
             names.append(name)
             result = op.rule([type_of(arg) or Type.REAL for arg in args])

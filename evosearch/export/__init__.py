@@ -15,6 +15,9 @@ from evosearch.export.info import Bound, ExportInfo, ReferencePoint, bound, refe
 from evosearch.export.numba import render_numba
 from evosearch.export.python import render_python
 from evosearch.export.rules.info import RuleInfo
+from evosearch.export.rules.numpy import render_numpy, render_plain
+from evosearch.export.rules.optax import render_optax
+from evosearch.export.rules.torch import render_torch as render_rule_torch
 from evosearch.export.verify import VerifyReport, verify_export
 from evosearch.language.program import Program
 
@@ -42,17 +45,14 @@ def _render_proof(program: Program, info: ExportInfo) -> str:
     return render_proof(program, info)
 
 
-def _rule_torch(rule: Program, info: RuleInfo) -> str:
-    from evosearch.export.rules.torch import render_torch
-
-    return render_torch(rule, info)
-
 
 TARGETS: Mapping[str, Callable[[Program, ExportInfo], str]] = MappingProxyType(
     {"python": render_python, "numba": render_numba, "c": render_c, "proof": _render_proof}
 )
 
-RULE_TARGETS: Mapping[str, Callable[[Program, RuleInfo], str]] = MappingProxyType({"torch": _rule_torch})
+RULE_TARGETS: Mapping[str, Callable[[Program, RuleInfo], str]] = MappingProxyType(
+    {"torch": render_rule_torch, "optax": render_optax, "numpy": render_numpy, "python": render_plain}
+)
 
 SUFFIXES: Mapping[str, str] = MappingProxyType(
     {"python": ".py", "numba": ".py", "numpy": ".py", "torch": ".py", "optax": ".py", "c": ".h", "proof": ".sollya"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -18,6 +19,9 @@ FORBIDDEN = ("evosearch", "primitives", "tasks")
 """A module that stands alone imports none of these."""
 
 C_FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", "-ffp-contract=off")
+
+_PYTHON = {"python": "", "numba": "numba", "numpy": "numpy", "torch": "torch", "optax": "optax"}
+"""Targets that are Python modules, with what they need."""
 
 _TIME_LIMIT = 300.0  # seconds; mpmath is slow on some special functions
 
@@ -54,7 +58,7 @@ def verify_export(path: str | Path, language: str, *, without: Sequence[str] = (
     """Check the exported file at `path` in a process of its own.
 
     Args:
-        language: "python", "numba" or "c".
+        language: a target whose files check themselves: "python", "numba", "numpy", "torch", "optax" or "c".
         without: further modules that must not be importable, for example "mpmath".
         compiler: of C; $CC, cc, gcc or clang where None.
 
@@ -62,11 +66,15 @@ def verify_export(path: str | Path, language: str, *, without: Sequence[str] = (
         ExportError: for a language that has no check of its own.
     """
     file = Path(path).absolute()
-    if language in ("python", "numba"):
+    if language in _PYTHON:
+        needed = _PYTHON[language]
+        if needed and importlib.util.find_spec(needed) is None:
+            how = f"pip install 'evosearch[{language}]'" if language in ("torch", "optax") else f"pip install {needed}"
+            return VerifyReport(None, f"not checked: {needed} is not installed; install it with: {how}")
         return _run([sys.executable, "-I", "-c", _GUARD, ",".join([*FORBIDDEN, *without]), str(file)])
     if language == "c":
         return _verify_c(file, compiler)
-    raise ExportError(f"'{language}' files do not check themselves; python, numba and c do")
+    raise ExportError(f"'{language}' files do not check themselves; {', '.join(_PYTHON)} and c do")
 
 
 def _verify_c(file: Path, compiler: str | None) -> VerifyReport:

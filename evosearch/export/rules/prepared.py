@@ -85,7 +85,9 @@ def _is_decoupled(rule: Program, decay: Decay) -> bool:
         return step(with_decay(rule, decay, value), [w], [g], [[np.abs(v)] for v in state], 0.03, 5.0)[0][0]
 
     base = update(0.0)
-    return decay.value >= 0.0 and all(np.allclose(update(c) - base, 0.03 * c * w, rtol=1e-9, atol=1e-12) for c in (0.1, 1.0, 7.0))
+    if decay.value < 0.0:
+        return False
+    return all(np.allclose(update(c) - base, 0.03 * c * w, rtol=1e-9, atol=1e-12) for c in (0.1, 1.0, 7.0))
 
 
 def _with_arguments(rule: Program, decay: Decay | None, own_rate: bool) -> Program:

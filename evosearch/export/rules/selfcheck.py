@@ -64,7 +64,6 @@ def _error(rows):
 '''
 
 _MAIN = '''\
-
 if __name__ == "__main__":
     if sys.argv[1:] != ["--verify"]:
         print(f"usage: python {sys.argv[0]} --verify", file=sys.stderr)
@@ -124,4 +123,96 @@ if __name__ == "__main__":
 #? end
     sys.exit(_verify(paths))
 '''
+)
+
+_VERIFY = '''\
+def _verify():
+    """Compare with the reference; 0 where they agree, else 1."""
+    error = _error(_run())
+    verdict = "ok" if error <= $tolerance else "FAILED"
+    print(f"$name: {_STEPS} steps, largest difference {error:.1e} (allowed $tolerance): {verdict}")
+    return 0 if error <= $tolerance else 1
+
+
+'''
+
+CHECK_NUMPY = (
+    _REFERENCE
+    + _COMPARE
+    + '''\
+def _run():
+    """Weights and states as in the reference."""
+    sizes = [int(np.prod(shape)) for shape in _SHAPES]
+
+    def arrays(step):
+        parts = np.split(np.array(_numbers(step, sum(sizes))), np.cumsum(sizes)[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, _SHAPES)]
+
+    weights, optimizer, rows = arrays(0), $name(lr=_LR), []
+    for step in range(1, _STEPS + 1):
+        optimizer.step(weights, arrays(step))
+        if step in (1, _STEPS):
+            rows.append(np.concatenate([w.ravel() for w in weights]).tolist())
+    return rows + [np.concatenate([state[name].ravel() for state in optimizer.state]).tolist() for name in _STATES]
+
+
+'''
+    + _VERIFY
+    + _MAIN
+)
+
+CHECK_LISTS = (
+    _REFERENCE
+    + _COMPARE
+    + '''\
+def _run():
+    """Weights and states as in the reference."""
+    sizes = [math.prod(shape) for shape in _SHAPES]
+
+    def lists(step):
+        numbers = iter(_numbers(step, sum(sizes)))
+        return [[next(numbers) for _ in range(size)] for size in sizes]
+
+    weights, optimizer, rows = lists(0), $name(lr=_LR), []
+    for step in range(1, _STEPS + 1):
+        optimizer.step(weights, lists(step))
+        if step in (1, _STEPS):
+            rows.append(sum(weights, []))
+    return rows + [sum((state[name] for state in optimizer.state), []) for name in _STATES]
+
+
+'''
+    + _VERIFY
+    + _MAIN
+)
+
+CHECK_OPTAX = (
+    _REFERENCE
+    + _COMPARE
+    + '''\
+def _run():
+    """Weights and states as in the reference."""
+    jax.config.update("jax_enable_x64", True)
+    sizes = [math.prod(shape) for shape in _SHAPES]
+
+    def tree(step):
+        numbers = iter(_numbers(step, sum(sizes)))
+        return [jnp.array([next(numbers) for _ in range(size)]).reshape(shape) for size, shape in zip(sizes, _SHAPES)]
+
+    def row(leaves):
+        return jnp.concatenate([leaf.ravel() for leaf in leaves]).tolist()
+
+    params, optimizer, rows = tree(0), $name(_LR), []
+    state, update = optimizer.init(params), jax.jit(optimizer.update)
+    for step in range(1, _STEPS + 1):
+        updates, state = update(tree(step), state, params)
+        params = optax.apply_updates(params, updates)
+        if step in (1, _STEPS):
+            rows.append(row(params))
+    return rows + [row(getattr(state, name)) for name in _STATES]
+
+
+'''
+    + _VERIFY
+    + _MAIN
 )

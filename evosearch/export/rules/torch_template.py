@@ -46,7 +46,8 @@ class $name(Optimizer):
     Args:
         params: parameters or groups of them, as for every torch optimizer.
         lr: learning rate, a number or a tensor.$rate_note
-        weight_decay: decoupled: lr * weight_decay * w is subtracted as well; $decay_note.
+        weight_decay: decoupled: lr * weight_decay * w is subtracted as well;
+            $decay_note.
         maximize: climb instead of descend.
         foreach: step lists of tensors at once; None: where all parameters of a group are on CUDA.
 #? counted
