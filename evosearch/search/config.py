@@ -66,7 +66,8 @@ class SearchConfig(Settings):
         members: size of the population whose oldest dies, for each cost of an island.
         tournament: how many members compete to be a parent.
         elitism: share of parents that are elites.
-        continuation: share of children that carry their fitted constants along a structural step, for each of two operators.
+        continuation: share of children that carry their fitted constants along a structural step, for each of five kinds
+            (two shares for grafts).
         copying: share of children that copy from another program.
         fuel: work of a slice, instructions x points.
         migration: slices of an island between two arrivals of its neighbour's best.
@@ -84,7 +85,7 @@ class SearchConfig(Settings):
     members: int = 100
     tournament: int = 8
     elitism: float = 0.5
-    continuation: float = 0.05
+    continuation: float = 0.09
     copying: float = 0.05
     fuel: float = 1e8
     migration: int = 8

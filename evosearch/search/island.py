@@ -69,7 +69,8 @@ class Rules(NamedTuple):
         elites: E, the number of elites a niche.
         tournament: size.
         elitism: share of parents that are elites.
-        continuation: share of children made by `absorb` and by `lift`, each.
+        continuation: share of children made by each of `absorb`, `lift` or `lower`, `shake_constants` and `morph`; `graft` has
+            two such shares.
         copying: share of children that copy from another program.
         scratch: share of children that start from the empty program with several insertions (1 for random search).
         floor: loss at which float64 residuals are noise; below it constants are refined in double-double.
