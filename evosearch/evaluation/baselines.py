@@ -10,7 +10,7 @@ import numpy as np
 
 from evosearch.errors import TaskError
 from evosearch.evaluation.training import Proxy, Trainer, Trainings
-from evosearch.evaluation.tuning import Tuned, decays_to_try, fine, natural_rate
+from evosearch.evaluation.tuning import Tuned, coarse, decays_to_try, fine, natural_rate
 from evosearch.language.op import OpSet
 
 _TUNING_SEED = 2**30
@@ -76,7 +76,7 @@ class Baselines:
             def losses(rates: Sequence[int], decay: float | None = decay) -> list[float]:
                 return trainings.mean_losses(proxy, steps, self._seeds, rates, decay)
 
-            tuned = Tuned(fine(losses, centre, _EXTENSIONS), decay)
+            tuned = Tuned(fine(losses, coarse(losses, centre, _EXTENSIONS), _EXTENSIONS), decay)
             found.append((float(np.mean(losses(tuned.rates))), tuned))
             if len(found) == 1:  # the rates with the rule's own decay say what other decays mean
                 centre = tuned.rates[0]

@@ -124,10 +124,10 @@ class Fitness:
             return trainings.mean_losses(proxy, steps, seeds, rates, decay)
 
         decay = start.decay if start else None
-        centre = start.rates[0] if start else natural_rate(trainings.rule, self.ops)
-        if start is None and plan.scout:
-            short = max(1, round(steps * plan.scout))
-            centre = coarse(lambda rates: trainings.losses(proxy, short, seeds[0], rates), centre)
+        if start:
+            centre = start.rates[0]
+        else:
+            centre = coarse(lambda rates: losses(rates, decay), natural_rate(trainings.rule, self.ops), plan.extensions)
         rates = fine(lambda rates: losses(rates, decay), centre, plan.extensions)
         if plan.decays:
             values = (decay, *decays_to_try(trainings.rule, self.ops, rates[0], steps, self.settings.shrinks))

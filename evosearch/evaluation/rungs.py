@@ -15,7 +15,6 @@ class Rung:
         proxies: the task's first so many.
         seeds: of each proxy.
         horizon: share of a proxy's steps.
-        scout: share of the rung's steps that the coarse look for a rate trains; 0 to start from the natural rate at once.
         extensions: how often an optimum at an edge extends the range of rates.
         decays: whether the decay is tuned.
     """
@@ -23,13 +22,12 @@ class Rung:
     proxies: int = 1
     seeds: int = 1
     horizon: float = 1.0
-    scout: float = 0.0
     extensions: int = 1
     decays: bool = False
 
     def __post_init__(self) -> None:
-        if min(self.proxies, self.seeds) < 1 or not 0.0 < self.horizon <= 100.0 or not 0.0 <= self.scout <= 1.0:
-            raise ConfigError(f"a rung needs proxies and seeds from 1, horizon in (0, 100], scout in [0, 1]; got {self}")
+        if min(self.proxies, self.seeds) < 1 or not 0.0 < self.horizon <= 100.0:
+            raise ConfigError(f"a rung needs proxies and seeds from 1, horizon in (0, 100]; got {self}")
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,8 @@ class Settings:
     """
 
     rungs: tuple[Rung, ...] = (
-        Rung(proxies=1, seeds=1, horizon=0.3, extensions=2),
-        Rung(proxies=2, seeds=2, horizon=0.5, extensions=1),
+        Rung(proxies=1, seeds=1, horizon=0.2, extensions=2),
+        Rung(proxies=2, seeds=2, horizon=0.5, extensions=2),
         Rung(proxies=4, seeds=2, horizon=1.0, extensions=2, decays=True),
     )
     promoted: float = 0.1

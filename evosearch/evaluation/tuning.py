@@ -21,16 +21,24 @@ from evosearch.language.program import Program
 
 Array = NDArray[np.float64]
 
-RATIO = math.sqrt(10.0)
-LOWEST, HIGHEST = -16, 8
+RATIO = 10.0**0.25
+LOWEST, HIGHEST = -32, 16
 """Ends of the grid of rates: 1e-8 and 1e4."""
+
+COARSE = 2
+"""Steps of the grid between two rates of the coarse look."""
 
 STEP_SIZE = 1.5e-2
 """Root mean square of an update at the natural rate. Measured over 16 known optimizers on 7 small networks: the best rate is
 within half a decade of it for nearly all, on either side."""
 
 KEPT = 3
-"""Fitness is the mean over so many rates: the best single rate is too lucky to predict anything."""
+"""Fitness is the mean over so many rates: the best single rate is a lucky one.
+
+They lie close together. Measured over 28 rules on four proxies, rank correlation with held-out problems, on the seeds that
+tuned / on fresh ones: three rates that span half a decade 0.89 / 0.91, a whole decade 0.52 / 0.82, the best rate alone
+0.90 / 0.91; for the 16 rules within 20% of AdamW 0.82 / 0.88, -0.42 / 0.72 and 0.85 / 0.81.
+"""
 
 _PROBE_STEPS, _PROBE_RATE = 8, 1e-3
 
@@ -114,9 +122,9 @@ def _made_up() -> tuple[Array, Array, NDArray[np.int64]]:
     return weights, mean + draw.normal(0.0, 0.01, size=(_PROBE_STEPS, 200)), np.array([0, 192, 200], np.int64)
 
 
-def coarse(losses: Losses, centre: int, apart: int = 2) -> int:
-    """The best of three rates far apart, moving on while the best one is at an edge of what was tried (twice at most)."""
-    return _widened(_around(losses, centre, apart), losses, apart, 2)
+def coarse(losses: Losses, centre: int, extensions: int) -> int:
+    """The best of rates half a decade apart about `centre`; an optimum at an edge extends the range."""
+    return _widened(_around(losses, centre, COARSE), losses, COARSE, extensions)
 
 
 def fine(losses: Losses, centre: int, extensions: int) -> tuple[int, ...]:

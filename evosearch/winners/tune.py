@@ -17,8 +17,8 @@ from evosearch.evaluation.tuning import natural_rate, rate_of
 from evosearch.winners.contenders import Contender, Point, point_at
 from evosearch.winners.trials import Plan, Trial, load_ops
 
-SWEEP = (-4, -2, 0, 2, 4)
-"""Half decades from the rate at which the rule's first steps have the usual size."""
+SWEEP = (-8, -4, 0, 4, 8)
+"""Quarter decades from the rate at which the rule's first steps have the usual size."""
 
 SWEEP_HORIZON = 0.3
 EDGE = 0.1
@@ -87,7 +87,7 @@ def sweep(contender: Contender, scene: Scene, seed: int) -> Generator[Sequence[T
         results = yield [scene.trial(contender, Point(rate_of(k)), seed, SWEEP_HORIZON) for k in wanted]
         found |= dict(zip(wanted, map(log_loss, results), strict=True))
         best = min(found, key=lambda k: (found[k], k))
-        beyond = best - 2 if best == min(found) else best + 2
+        beyond = best - 4 if best == min(found) else best + 4
         wanted = [beyond] if beyond not in found and len(found) < 2 * len(SWEEP) else []
     return rate_of(min(found, key=lambda k: (found[k], k)))
 

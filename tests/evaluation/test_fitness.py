@@ -17,7 +17,7 @@ from primitives.optimizer import OPTIMIZER
 from primitives.rules import RULES
 
 SETTINGS = Settings(
-    rungs=(Rung(scout=0.5), Rung(proxies=2, seeds=2, extensions=2), Rung(proxies=2, seeds=2, extensions=2, decays=True)),
+    rungs=(Rung(), Rung(proxies=2, seeds=2, extensions=2), Rung(proxies=2, seeds=2, extensions=2, decays=True)),
     shrinks=(0.2,),
     baseline_shrinks=(0.2,),
 )
@@ -46,7 +46,7 @@ def test_a_baseline_scores_about_zero_against_itself(fitness: Fitness) -> None:
 
 def test_a_factor_on_the_rate_is_a_gauge(fitness: Fitness) -> None:
     plain, loud = simple("update = mul(g, lr)"), simple("r = mul(lr, 1000.0); update = mul(g, r)")
-    assert natural_rate(plain, OPTIMIZER) - natural_rate(loud, OPTIMIZER) == 6
+    assert natural_rate(plain, OPTIMIZER) - natural_rate(loud, OPTIMIZER) == 12
     scores = [fitness.score(rule, 1, SEEDS).fitness for rule in (plain, loud)]
     assert scores[0] == pytest.approx(scores[1], abs=1e-9) and abs(scores[0]) < WORST
 
@@ -63,10 +63,10 @@ def test_decays_to_try_mean_the_same_to_every_rule() -> None:
     coupled = simple("d = mul(w, 0.5); u = add(g, d); update = mul(u, lr)")
     apart = simple("d = mul(w, 0.5); u = mul(g, lr); update = add(u, d)")
     upside_down = simple("d = mul(w, 0.5); u = mul(g, lr); update = sub(u, d)")
-    assert decays_to_try(coupled, OPTIMIZER, -4, 100, (0.2,)) == (0.0, pytest.approx(0.2))
-    assert decays_to_try(apart, OPTIMIZER, -4, 100, (0.2,)) == (0.0, pytest.approx(0.002))
-    assert decays_to_try(upside_down, OPTIMIZER, -4, 100, (0.2,)) == (0.0, pytest.approx(-0.002))
-    assert decays_to_try(simple("update = mul(g, lr)"), OPTIMIZER, -4, 100, (0.2,)) == ()
+    assert decays_to_try(coupled, OPTIMIZER, -8, 100, (0.2,)) == (0.0, pytest.approx(0.2))
+    assert decays_to_try(apart, OPTIMIZER, -8, 100, (0.2,)) == (0.0, pytest.approx(0.002))
+    assert decays_to_try(upside_down, OPTIMIZER, -8, 100, (0.2,)) == (0.0, pytest.approx(-0.002))
+    assert decays_to_try(simple("update = mul(g, lr)"), OPTIMIZER, -8, 100, (0.2,)) == ()
 
 
 @pytest.mark.parametrize(

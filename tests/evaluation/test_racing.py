@@ -14,7 +14,7 @@ from evosearch.language.program import Program
 from primitives.optimizer import OPTIMIZER
 from primitives.rules import RULES
 
-SETTINGS = Settings(rungs=(Rung(scout=0.5), Rung(proxies=2, seeds=2)), shrinks=(), baseline_shrinks=(), window=50)
+SETTINGS = Settings(rungs=(Rung(), Rung(proxies=2, seeds=2)), shrinks=(), baseline_shrinks=(), window=50)
 SEEDS = (draw_seeds(1, "race", 0, 1), draw_seeds(1, "race", 1, 2))
 
 
