@@ -26,6 +26,10 @@ class AssessmentDisplay(AssessmentObserver):
         """See `AssessmentObserver`."""
         self._write(f"choosing the winner among {entrants} programs on validation problems")
 
+    def simplifying(self, id: int) -> None:
+        """See `AssessmentObserver`."""
+        self._write(f"simplifying program {id}")
+
     def planned(self, winner: str, levels: Sequence[Level], level: Level, seconds: float) -> None:
         """See `AssessmentObserver`."""
         for line in planned(winner, level, levels[0], seconds):

@@ -38,6 +38,9 @@ class AssessmentObserver:
     def selecting(self, entrants: int) -> None:
         """The funnel starts with so many programs."""
 
+    def simplifying(self, id: int) -> None:
+        """The winner is simplified."""
+
     def planned(self, winner: str, levels: Sequence[Level], level: Level, seconds: float) -> None:
         """The assessment starts, at a level of these and with an estimate of what is left to do."""
 

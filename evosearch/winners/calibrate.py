@@ -24,8 +24,8 @@ from evosearch.search.config import RunConfig
 from evosearch.search.observer import AssessmentObserver
 from evosearch.search.store import Store
 from evosearch.winners.assess import Sources
-from evosearch.winners.assessment import open_runner, sources_of, write_json
 from evosearch.winners.funnel import compete
+from evosearch.winners.session import open_runner, sources_of, write_json
 from evosearch.winners.trials import Runner, load_ops, load_suite
 
 SCHEMA = 1

@@ -12,7 +12,7 @@ from evosearch.errors import ConfigError, StoreError
 from evosearch.search.config import RunConfig
 from evosearch.search.folders import run_folders
 from evosearch.search.store import Store
-from evosearch.winners.assessment import RESULT_FILE, WINNER_FILE
+from evosearch.winners.session import RESULT_FILE, WINNER_FILE
 
 SCHEMA = 1
 ALIKE = 0.1

@@ -17,7 +17,7 @@ from evosearch.errors import ConfigError, TaskError
 from evosearch.language.optimizer import read_rule
 from evosearch.search.protocol import Entrant, Told
 from evosearch.search.store import Store
-from evosearch.winners.assessment import select_run
+from evosearch.winners.selection import select_run
 from evosearch.winners.trials import load_ops
 from primitives.rules import RULES
 from tasks.training import Training
@@ -49,6 +49,8 @@ def make_run(
     store.record(1, Told(tuple(found), evaluations=5, work=work))
     store.commit([], {})
     store.close()
+    for id, name in enumerate(rules, 1):
+        (folder / f"simplified-{id}.txt").write_text(RULES[name])  # as `evosearch simplify` leaves it
     return folder
 
 
