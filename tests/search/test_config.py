@@ -17,7 +17,7 @@ ROOT = shipped_folder("runs").parent
 
 
 def test_the_shipped_run_files_differ_in_their_task_alone() -> None:
-    configs = [read_config(name) for name in shipped_runs()]
+    configs = [config for config in map(read_config, shipped_runs()) if config.family == "function"]
     assert len({json.dumps([config.ops, config.identity()["search"]]) for config in configs}) == 1
     assert len({json.dumps(config.task, sort_keys=True) for config in configs}) == len(configs)
 

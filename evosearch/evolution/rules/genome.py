@@ -14,7 +14,7 @@ from itertools import product
 
 from evosearch.errors import ProgramError
 from evosearch.language.op import Op, OpSet
-from evosearch.language.program import Const, Instruction, Operand, Program, Signature
+from evosearch.language.program import Program, Signature
 from evosearch.language.types import Type
 
 Argument = int | float
@@ -108,9 +108,33 @@ class Grammar:
         missing = [name for name in names if name not in self.inputs]
         if missing:
             raise ProgramError(f"the rule reads '{missing[0]}', which this run has not; it has {', '.join(self.inputs)}")
-        places = [self.inputs.index(name) for name in names]
-        places += [self.update + 1 + k for k in range(len(program.instructions))]
-        statements = [
+        inputs = [self.inputs.index(name) for name in names]
+        places = self._by_name(program, inputs)
+        if places is not None:
+            return self._joined(self._statements(program, places))
+        places = [*inputs, *(self.update + 1 + k for k in range(len(program.instructions)))]
+        return tuple(self._returning(self._statements(program, places), program, places))
+
+    def _by_name(self, program: Program, inputs: list[int]) -> list[int] | None:
+        """A variable for each value: the same for the same name, as in the rule's text; None where names hide what is read."""
+        known = {name: number for number, name in enumerate(self.inputs)} | {"update": self.update}
+        places, current = list(inputs), {place: value for value, place in enumerate(inputs)}
+        for k, step in enumerate(program.instructions):
+            if any(isinstance(arg, int) and current[places[arg]] != arg for arg in step.args):
+                return None
+            name = program.names[k] if k < len(program.names) and program.names[k] else f" {k}"
+            places.append(known.setdefault(name, len(known)))
+            current[places[-1]] = program.n_inputs + k
+        if any(current.get(place) != out for place, out in zip(self._results(program), program.outputs, strict=True)):
+            return None
+        return places
+
+    def _results(self, program: Program) -> list[int]:
+        """The variables that a rule's outputs are returned in."""
+        return [self.update, *(self.inputs.index(variable.name) for variable in program.signature.outputs[1:])]
+
+    def _statements(self, program: Program, places: list[int]) -> list[Statement]:
+        return [
             (
                 places[program.n_inputs + k],
                 self._code(step.op),
@@ -118,7 +142,19 @@ class Grammar:
             )
             for k, step in enumerate(program.instructions)
         ]
-        return tuple(self._returning(statements, program, places))
+
+    def _joined(self, statements: list[Statement]) -> Genome:
+        """The local that the update is made of becomes `update` itself, so that a statement left out leaves a rule behind."""
+        *before, (_, _, args) = statements
+        made = [arg for arg in args if isinstance(arg, int) and arg > self.update]
+        taken = any(destination == self.update for destination, _, _ in before)
+        if statements[-1][0] != self.update or taken or len(made) != 1:
+            return tuple(statements)
+
+        def place(argument: Argument) -> Argument:
+            return self.update if argument == made[0] and isinstance(argument, int) else argument
+
+        return tuple((int(place(destination)), code, tuple(map(place, args))) for destination, code, args in statements)
 
     def _code(self, op: Op) -> int:
         self.ops[op.name]  # names the nearest op where there is none
@@ -126,7 +162,7 @@ class Grammar:
 
     def _returning(self, statements: list[Statement], program: Program, places: list[int]) -> list[Statement]:
         """The statements with the results in the outputs' variables: by another destination where nothing is hidden by it."""
-        wanted = [self.update, *(self.inputs.index(variable.name) for variable in program.signature.outputs[1:])]
+        wanted = self._results(program)
         given = [places[out] if isinstance(out, int) else out.hi for out in program.outputs]
         renamed: dict[int, int] = {}
         copies: list[Statement] = []
@@ -163,20 +199,3 @@ def _results(op: Op) -> dict[tuple[int, ...], int]:
         if result in _TYPES:
             found[types] = _TYPES.index(result)
     return found
-
-
-def pruned(genome: Genome, grammar: Grammar, keep: list[bool]) -> Program:
-    """The program of the kept statements, in their order, with the genome's names; they must define what they read."""
-    current: dict[int, int] = {number: number for number in range(len(grammar.inputs))}
-    instructions, names = [], []
-
-    def operand(argument: Argument) -> Operand:
-        return Const(argument) if isinstance(argument, float) else current[argument]
-
-    for kept, (destination, code, args) in zip(keep, genome, strict=True):
-        if kept:
-            instructions.append(Instruction(grammar.table[code], tuple(map(operand, args))))
-            names.append(grammar.name(destination))
-            current[destination] = len(grammar.inputs) + len(instructions) - 1
-    outputs = tuple(current[variable] for variable in (grammar.update, *grammar.states))
-    return Program(grammar.signature, tuple(instructions), outputs, tuple(names))

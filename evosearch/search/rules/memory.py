@@ -43,81 +43,86 @@ class Memory:
     def __init__(self, capacity: int, rungs: int, forget: int) -> None:
         self._capacity, self._rungs, self._forget = capacity, rungs, forget
         self._dropped = 0  # entries that no job needs any more
-        self._keys = np.empty((0, 2), np.uint64)
-        self._rung, self._split = np.empty(0, np.int8), np.empty(0, np.int16)
-        self._scores = np.empty((0, rungs))  # of each rung, NaN where it was not trained
+        self._columns: dict[str, NDArray[Any]] = {
+            "keys": np.empty((0, 2), np.uint64),  # structure and function
+            "rung": np.empty(0, np.int8),
+            "split": np.empty(0, np.int16),
+            "scores": np.empty((0, rungs)),  # of each rung, NaN where it was not trained
+        }
         self._hits: Counter[int] = Counter()
 
     @property
     def count(self) -> int:
         """How many entries there were, ever."""
-        return self._dropped + len(self._rung)
+        return self._dropped + len(self._columns["rung"])
 
     def add(self, rows: Mapping[str, Sequence[Any]], split: int, hits: Mapping[int, int]) -> None:
-        """Append what a slice trained on a split, and count its cache hits by the hash that was hit.
+        """Append what a slice trained on a split, and count its cache hits by the functional hash that was hit.
 
         Args:
             rows: `structure` and `function`, hashes; `rung`, the last one trained, or INVALID; `scores`, one a rung.
         """
-        keys = np.array([rows.get("structure", ()), rows.get("function", ())], np.uint64).T.reshape(-1, 2)
-        rung = np.array(rows.get("rung", ()), np.int8)
-        scores = np.array(rows.get("scores", ()), np.float64).reshape(-1, self._rungs)
         self._hits.update(hits)
         worn = [key for key in hits if self._hits[key] >= self._forget]
         for key in worn:
             del self._hits[key]
-        forgotten = np.array([[key, key] for key in worn], np.uint64).reshape(-1, 2)
-        self._keys = np.concatenate([self._keys, keys, forgotten])
-        self._rung = np.concatenate([self._rung, rung, np.full(len(worn), FORGOTTEN, np.int8)])
-        self._split = np.concatenate([self._split, np.full(len(rung) + len(worn), split, np.int16)])
-        self._scores = np.concatenate([self._scores, scores, np.full((len(worn), self._rungs), np.nan)])
+        count, gone = len(rows.get("rung", ())), len(worn)
+        added = {
+            "keys": [*zip(rows.get("structure", ()), rows.get("function", ()), strict=True), *((0, key) for key in worn)],
+            "rung": [*rows.get("rung", ()), *[FORGOTTEN] * gone],
+            "split": [split] * (count + gone),
+            "scores": [*rows.get("scores", ()), *[[np.nan] * self._rungs] * gone],
+        }
+        for name, column in self._columns.items():
+            new = np.array(added[name], column.dtype).reshape(-1, *column.shape[1:])
+            self._columns[name] = np.concatenate([column, new])
 
     def drop(self, needed: int) -> None:
         """Forget for good what a job asked when there were `needed` entries, and later ones, cannot know."""
         gone = max(0, needed - self._capacity - self._dropped)
         if gone > self._capacity // 10:
             self._dropped += gone
-            self._keys, self._rung, self._split, self._scores = (
-                column[gone:] for column in (self._keys, self._rung, self._split, self._scores)
-            )
+            self._columns = {name: column[gone:] for name, column in self._columns.items()}
 
     def seen(self, count: int) -> Seen:
         """What a job knows that was asked when there were `count` entries."""
         end = count - self._dropped
         part = slice(max(0, end - self._capacity), end)
-        rung, scores = self._rung[part], self._scores[part]
-        fitness = scores[np.arange(len(rung)), np.maximum(rung, 0)]
+        keys, rung, split, scores = (self._columns[name][part] for name in ("keys", "rung", "split", "scores"))
         return {
-            "structure": self._keys[part, 0],
-            "function": self._keys[part, 1],
+            "structure": keys[:, 0],
+            "function": keys[:, 1],
             "rung": rung,
-            "fitness": fitness,
+            "fitness": scores[np.arange(len(rung)), np.maximum(rung, 0)],
             "first": scores[:, 0],
-            "split": self._split[part],
+            "split": split,
         }
 
     def state(self) -> dict[str, Any]:
         """As plain data."""
         hits = np.array([*self._hits.items()], np.uint64).reshape(-1, 2)
-        columns = {"keys": self._keys, "rung": self._rung, "split": self._split, "scores": self._scores}
-        return {"dropped": self._dropped, **columns, "hits": hits}
+        return {"dropped": self._dropped, "columns": dict(self._columns), "hits": hits}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""
         self._dropped = state["dropped"]
-        self._keys, self._rung, self._split, self._scores = (
-            np.array(state[name]) for name in ("keys", "rung", "split", "scores")
-        )
+        self._columns = {name: np.array(column) for name, column in state["columns"].items()}
         self._hits = Counter({int(key): int(count) for key, count in state["hits"]})
 
 
-def known(seen: Seen) -> dict[int, Verdict]:
-    """Verdicts by either hash; the last one counts, a forgotten one is none."""
-    verdicts: dict[int, Verdict] = {}
-    columns: Sequence[Any] = [seen[name].tolist() for name in ("structure", "function", "rung", "fitness", "first", "split")]
-    for structure, function, *verdict in zip(*columns, strict=True):
-        verdicts[structure] = verdicts[function] = Verdict(*verdict)
-    for key in seen["function"][seen["rung"] == FORGOTTEN].tolist():
-        if key in verdicts and verdicts[key].rung == FORGOTTEN:
-            del verdicts[key]
-    return verdicts
+
+class Known:
+    """What a slice knows of rules: verdicts by functional hash, and which structure computes which function."""
+
+    def __init__(self, seen: Seen) -> None:
+        """The last entry of a function counts; one that is forgotten is not known."""
+        structure, function, *columns = (
+            seen[name].tolist() for name in ("structure", "function", "rung", "fitness", "first", "split")
+        )
+        self.functions: dict[int, int] = dict(zip(structure, function, strict=True))
+        rows = dict(zip(function, zip(*columns, strict=True), strict=True))
+        self.verdicts = {key: Verdict(*row) for key, row in rows.items() if row[0] != FORGOTTEN}
+
+    def add(self, structure: int, function: int, verdict: Verdict) -> None:
+        """What the slice has found itself."""
+        self.functions[structure], self.verdicts[function] = function, verdict

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar
 
+from evosearch.errors import ConfigError
 from evosearch.evaluation.rungs import Settings as RaceSettings
 from evosearch.search.settings import Settings
 
@@ -40,6 +41,8 @@ class RuleSettings(Settings):
         splits: draws of the data that slices take turns with.
         audits: cache hits that are trained again, to see whether equal hashes are equal scores.
         follow: whether record holders are tried on the task's validation problems, which takes some seconds each.
+        funnel: stages in which the archive's best compete for winner on validation problems, when the search has used its
+            budget; 0 for none.
         race: its rungs, and how a rule enters the archive; see `evosearch.evaluation.rungs`.
     """
 
@@ -62,6 +65,7 @@ class RuleSettings(Settings):
     splits: int = 8
     audits: int = 200
     follow: bool = True
+    funnel: int = 0
     race: RaceSettings = field(default_factory=RaceSettings)
 
     def __post_init__(self) -> None:
@@ -71,6 +75,8 @@ class RuleSettings(Settings):
             "splits",
         )
         self.shares("constant")
+        if self.funnel < 0:
+            raise ConfigError(f"search.funnel is how many stages there are, 0 or more, got {self.funnel}")
 
     def breadth(self) -> str:
         """The islands."""

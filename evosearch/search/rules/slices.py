@@ -16,7 +16,7 @@ from evosearch.evolution.rules.mutate import propose, scratch
 from evosearch.language.program import Program
 from evosearch.language.text import to_text
 from evosearch.search.rules.island import Island, Lineage, Member
-from evosearch.search.rules.memory import INVALID, Seen, Verdict, known
+from evosearch.search.rules.memory import INVALID, Known, Seen, Verdict
 from evosearch.search.rules.workshop import Workshop, workshop
 
 PROPOSAL = 3e5
@@ -65,7 +65,7 @@ class Slice:
         bars: Sequence[tuple[int, float]],
         audits: int,
     ) -> None:
-        self._shop, self._island, self._known, self._hurdles = shop, Island.read(island), known(seen), hurdles
+        self._shop, self._island, self._known, self._hurdles = shop, Island.read(island), Known(seen), hurdles
         self._bars, self._audits = list(bars), audits
         self._split = number[-1] % shop.settings.splits
         self._seeds = shop.seeds(self._split)
@@ -122,20 +122,21 @@ class Slice:
     def _try(self, genome: Genome, meaning: Meaning, operator: str, lineage: Lineage) -> None:
         """Look a valid rule up or race it, and let it live where it is worth it."""
         self._counters.update(valid=1, statements=len(genome), dead=len(genome) - meaning.live)
-        verdict, key = self._known.get(meaning.key), meaning.key
-        if verdict is not None:
-            self._hit(meaning.key, "structure")
+        known, structure = self._known, meaning.key
+        key = known.functions.get(structure)
+        verdict = None if key is None else known.verdicts.get(key)
+        if key is not None and verdict is not None:
+            self._hit(key, "structure")
         else:
-            encoded = encode_rule(meaning.program, self._shop.grammar.ops)
-            function = self._shop.probe.key(encoded)
-            if function is None:
+            key = self._shop.probe.key(encode_rule(meaning.program, self._shop.grammar.ops))
+            if key is None:
                 self._counters["invalid not finite"] += 1
                 return
-            key, verdict = function, self._known.get(function)
+            verdict = known.verdicts.get(key)
             if verdict is not None:
-                self._hit(function, "function")
+                self._hit(key, "function")
                 self._audit(meaning.program, verdict)
-                self._known[meaning.key] = verdict
+                known.functions[structure] = key
         if verdict is None:
             verdict = self._race(genome, meaning, key, operator, lineage)
         if verdict.rung != INVALID:
@@ -154,7 +155,7 @@ class Slice:
         valid = result.last.status == "ok"
         rung = reached if valid else INVALID
         verdict = Verdict(rung, result.last.fitness, result.scores[0].fitness, self._split)
-        self._known[meaning.key] = self._known[key] = verdict
+        self._known.add(meaning.key, key, verdict)
         outcome = "finished" if result.finished else f"stopped {reached}" if valid else "invalid training"
         self._counters.update({"distinct": 1, outcome: 1})
         scores = [score.fitness for score in result.scores]

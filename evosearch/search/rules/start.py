@@ -20,11 +20,16 @@ def make_rule_search(config: RunConfig, task: RuleTask) -> Search:
 
     Raises:
         ConfigError, ProgramError: where the initial rules cannot be used.
+        MissingDependencyError, TaskError: where a funnel follows whose torch or data is missing.
     """
     settings, grammar = cast(RuleSettings, config.search), make_grammar(task, config)
     run = json.dumps(config.identity(), sort_keys=True)
     search = RuleSearch(run, settings, grammar.ops, initial_rules(config, grammar))
-    suite = getattr(task, "validation", "")
-    if not (suite and settings.follow):
+    reference = getattr(task, "validation", "")
+    if not reference or not (settings.follow or settings.funnel):
         return search
-    return Followed(search, load_reference(suite, "task.validation")(), suite, config.ops)
+    suite = load_reference(reference, "task.validation")()
+    if settings.funnel:
+        for problem in suite.problems:
+            problem.check()  # what is missing is named now, not when the search is over
+    return Followed(search, suite, reference, config.ops) if settings.follow else search

@@ -12,6 +12,7 @@ from evosearch.backends import array_vm
 from evosearch.errors import ConfigError, nearest
 from evosearch.evaluation.fitness import Fitness, Score
 from evosearch.evaluation.racing import draw_seeds
+from evosearch.evaluation.rungs import Settings as RaceSettings
 from evosearch.evaluation.training import Trainer
 from evosearch.evolution.rules.genome import Genome, Grammar
 from evosearch.evolution.rules.mutate import Limits
@@ -20,7 +21,7 @@ from evosearch.language.optimizer import optimizer_signature, read_rule, rule_si
 from evosearch.language.program import Program
 from evosearch.search.config import RunConfig
 from evosearch.search.loader import load_reference
-from evosearch.search.rules.settings import RaceSettings, RuleSettings
+from evosearch.search.rules.settings import RuleSettings
 from evosearch.search.rules.task import RuleTask
 
 
