@@ -77,7 +77,7 @@ def run(
     meta = _first_meta(prepared, source, options, start)
     folder = Path(out) if out is not None else folders.new_folder(config.name)
     store = Store.create(folder, meta)
-    return _drive(prepared, store, Progress(), workers, observer or Observer())
+    return _selected(_drive(prepared, store, Progress(), workers, observer or Observer()), workers, observer or Observer())
 
 
 def open(path: str | Path) -> Run:
@@ -114,7 +114,8 @@ def resume(
     except BaseException:
         store.close()
         raise
-    return _drive(prepared, store, _progress_of(before), workers, observer or Observer())
+    finished = _drive(prepared, store, _progress_of(before), workers, observer or Observer())
+    return _selected(finished, workers, observer or Observer())
 
 
 def list_runs(root: str | Path = folders.RUNS) -> list[Run | StoreError]:
@@ -336,6 +337,19 @@ def _drive(prepared: _Prepared, store: Store, progress: Progress, workers: int |
         observer.stopped()
         store.close()
     return Run(store.folder)
+
+
+def _selected(run: Run, workers: int | None, observer: Observer) -> Run:
+    """Where a search for update rules has used its budget, choose its winner; Ctrl-C leaves that to `assess`."""
+    stages = getattr(run.config.search, "funnel", 0)
+    if not stages or not run.programs or run.status not in (Status.BUDGET, Status.GOAL):
+        return run
+    from evosearch.winners.selection import select_run
+    from evosearch.winners.trials import Stopped
+
+    with contextlib.suppress(Stopped):
+        select_run(run.folder, stages=stages, workers=workers, observer=observer.selection())
+    return Run(run.folder)
 
 
 def _stored_classical(prepared: _Prepared, store: Store) -> Classical:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from evosearch.report.progress import AssessmentDisplay
 from evosearch.report.table import Classical
 from evosearch.report.views import VIEWS
 from evosearch.search.budget import Budget
 from evosearch.search.config import RunConfig
 from evosearch.search.loop import Progress
-from evosearch.search.observer import Observer
+from evosearch.search.observer import AssessmentObserver, Observer
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -54,6 +55,10 @@ class PlainDisplay(Observer):
     def baseline(self, classical: Classical) -> None:
         """Keep it for the table."""
         self.classical = classical
+
+    def selection(self) -> AssessmentObserver:
+        """The display of an assessment."""
+        return AssessmentDisplay(self.stream)
 
     def progress(self, progress: Progress) -> None:
         """Print or draw when it is due."""

@@ -31,6 +31,10 @@ class Observer:
     def stopped(self) -> None:
         """The search has ended, however it ended."""
 
+    def selection(self) -> AssessmentObserver:
+        """Who is told how the winner of a search for update rules is chosen, after it has stopped."""
+        return AssessmentObserver()
+
 
 class AssessmentObserver:
     """Is told how it goes; this one says nothing, and others override what they want to know."""

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evosearch.errors import ConfigError, StoreError
-from evosearch.evaluation.problems import Level
 from evosearch.language.optimizer import check_rule, read_rule
 from evosearch.language.program import Program
 from evosearch.language.text import to_text
@@ -37,21 +35,22 @@ class Winner:
 def select_run(
     folder: Path,
     *,
-    levels: Sequence[Level] = (),
+    stages: int | None = None,
     workers: int | None = None,
     observer: AssessmentObserver | None = None,
 ) -> Funnelled:
     """Choose the winner of the run in `folder` on its validation problems, and keep it.
 
     Args:
-        levels: stages of the funnel; without them, the suite's.
+        stages: of the funnel, the first so many; without it, all.
 
     Raises:
+        MissingDependencyError, TaskError: where torch or a data set is missing, with the remedy.
         StoreError: where the run has found nothing, or another process is at it.
         Stopped: on Ctrl-C; what is finished is kept, and the same call goes on.
     """
     with open_session(folder, workers, observer) as session:
-        return _select(session, levels)
+        return _select(session, stages)
 
 
 def winner_of(session: Session, id: int | None, program: str | None) -> Winner:
@@ -118,13 +117,16 @@ def _simplified(session: Session, id: int, program: str) -> Winner:
     return Winner(id, to_text(read_rule(file.read_text(encoding="utf-8"), ops)))
 
 
-def _select(session: Session, levels: Sequence[Level] = ()) -> Funnelled:
+def _select(session: Session, stages: int | None = None) -> Funnelled:
     sources, entrants = session.sources, _entrants(session)
     if not entrants:
         raise StoreError("the run has found no program yet; go on with it: evosearch resume RUN --budget 10m")
+    suite = load_suite(sources.validation)
+    for problem in suite.problems:
+        problem.check()
     session.observer.selecting(len(entrants))
     with session.runner(VALIDATION) as runner:
-        found = funnel(entrants, sources.validation, sources.ops, runner, levels)
+        found = funnel(entrants, sources.validation, sources.ops, runner, suite.protocol.levels[:stages])
     text = to_text(entrants[found.winner])
     kept: dict[str, Any] = {"id": found.winner, "program": text, "entrants": len(session.store.programs())}
     kept |= {"validation": found.stages[-1].scores[found.winner], "beats_baselines": found.beats}

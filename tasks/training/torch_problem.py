@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ SCHEDULES = ("constant", "cosine", "linear")
 SPLIT_SEED = 20230213
 """Of the one split into what may train and what tests; the same for all trainings."""
 
+NO_TORCH = "validation and assessment train with torch; install it with: pip install 'evosearch[torch]'"
 CHECK = 25  # steps between two looks at whether the loss is finite
 CURVE = 512  # examples that a point of the curve is taken over
 
@@ -80,7 +82,8 @@ class TorchProblem:
 
     def check(self) -> None:
         """TaskError where the data is missing, damaged or too small; MissingDependencyError without torch."""
-        import_torch()
+        if importlib.util.find_spec("torch") is None:
+            raise MissingDependencyError(NO_TORCH)
         self.parts(load(self.data), 0)
 
     def train_rule(self, rule: Program, setting: Setting) -> Trained:
@@ -217,5 +220,5 @@ def import_torch() -> Any:
     try:
         import torch
     except ImportError:
-        raise MissingDependencyError("validation and assessment train with torch: pip install 'evosearch[torch]'") from None
+        raise MissingDependencyError(NO_TORCH) from None
     return torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import toy_suite
 from evosearch import api, cli
 from evosearch.errors import ConfigError, TaskError
 from evosearch.language.optimizer import read_rule
+from evosearch.search.loop import Status
 from evosearch.search.protocol import Entrant, Told
 from evosearch.search.store import Store
 from evosearch.winners.selection import select_run
@@ -125,3 +127,14 @@ def test_what_cannot_be_assessed_says_so(here: Path, monkeypatch: pytest.MonkeyP
     store = Store.open(here / "lion-1")
     assert "winner" not in store.meta()  # nothing was begun
     store.close()
+
+
+def test_a_search_that_has_used_its_budget_chooses_its_winner(here: Path) -> None:
+    make_run(here / "runs" / "lion-1", rules=("lion",))
+    finished = api.open("lion-1")
+    assert api._selected(finished, 0, api.Observer()).meta.get("winner") is None  # no stages, as by default
+    config = dataclasses.replace(finished.config, search=dataclasses.replace(finished.config.search, funnel=1))
+    finished.config = config
+    assert api._selected(finished, 0, api.Observer()).meta["winner"]["id"] == 1
+    finished.status = Status.INTERRUPTED
+    assert api._selected(finished, 0, api.Observer()) is finished
