@@ -33,7 +33,6 @@ rungs = [
 ]
 tuning_seeds = 1
 shrinks = []
-baseline_shrinks = []
 """
 
 

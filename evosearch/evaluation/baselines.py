@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from evosearch.errors import TaskError
+from evosearch.evaluation.thorough import tune_thoroughly
 from evosearch.evaluation.training import Proxy, Trainer, Trainings
-from evosearch.evaluation.tuning import Tuned, coarse, decays_to_try, fine, natural_rate
+from evosearch.evaluation.tuning import Tuned, natural_rate
 from evosearch.language.op import OpSet
 
 _TUNING_SEED = 2**30
 """The first of the seeds that baselines are tuned on; no other seed is as large (see `racing.draw_seeds`)."""
-
-_EXTENSIONS = 6
 
 
 class Baselines:
@@ -49,7 +48,9 @@ class Baselines:
         """A baseline's best rates and decay: learning rate x weight decay."""
         key = f"{name} {proxy.name} {steps}"
         if key not in self._tuned:
-            self._tuned[key] = self._tune(self._trainings[name], proxy, steps)
+            trainings = self._trainings[name]
+            centre = natural_rate(trainings.rule, self._ops)
+            self._tuned[key] = tune_thoroughly(trainings, self._ops, proxy, steps, self._seeds, centre, self._shrinks)
         return self._tuned[key]
 
     def _loss(self, name: str, proxy: Proxy, steps: int, seed: int) -> float:
@@ -65,20 +66,3 @@ class Baselines:
                 )
             self._losses[key] = float(np.mean(finite))
         return self._losses[key]
-
-    def _tune(self, trainings: Trainings, proxy: Proxy, steps: int) -> Tuned:
-        centre = natural_rate(trainings.rule, self._ops)
-        found: list[tuple[float, Tuned]] = []
-        tried: tuple[float | None, ...] = (None,)
-        while len(found) < len(tried):
-            decay = tried[len(found)]
-
-            def losses(rates: Sequence[int], decay: float | None = decay) -> list[float]:
-                return trainings.mean_losses(proxy, steps, self._seeds, rates, decay)
-
-            tuned = Tuned(fine(losses, coarse(losses, centre, _EXTENSIONS), _EXTENSIONS), decay)
-            found.append((float(np.mean(losses(tuned.rates))), tuned))
-            if len(found) == 1:  # the rates with the rule's own decay say what other decays mean
-                centre = tuned.rates[0]
-                tried += decays_to_try(trainings.rule, self._ops, centre, steps, self._shrinks)
-        return min(found, key=lambda entry: entry[0])[1]

@@ -20,8 +20,9 @@ from evosearch.errors import ConfigError
 from evosearch.evaluation.baselines import Baselines
 from evosearch.evaluation.confirmation import Confirmation, confirm_rule
 from evosearch.evaluation.rungs import Rung, Settings
+from evosearch.evaluation.thorough import tune_thoroughly
 from evosearch.evaluation.training import Proxy, Trainer, Trainings
-from evosearch.evaluation.tuning import Tuned, coarse, decays_to_try, fine, natural_rate
+from evosearch.evaluation.tuning import Tuned, coarse, fine, natural_rate
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 
@@ -71,7 +72,7 @@ class Fitness:
         most = max(rung.proxies for rung in self.settings.rungs)
         if most > len(self._proxies):
             raise ConfigError(f"a rung asks for {most} proxies, the task has {len(self._proxies)}; ask for fewer")
-        self._baselines = Baselines(task, ops, self.settings.baseline_shrinks, self.settings.tuning_seeds, known)
+        self._baselines = Baselines(task, ops, self.settings.shrinks, self.settings.tuning_seeds, known)
 
     def rung(self, number: int) -> Rung:
         """The rung, from 0."""
@@ -102,6 +103,14 @@ class Fitness:
                 return Score(WORST, "invalid", (), tuned, metrics, trainings.work, time.perf_counter() - started)
         return self._scored(trainings, rung, seeds, tuned, started)
 
+    def refine(self, rule: Program, rung: int, seeds: Sequence[int], tuned: Mapping[str, Tuned]) -> dict[str, Tuned]:
+        """Tune a finalist's rates and decay on these seeds as thoroughly as the baselines' are, from what its race found."""
+        trainings, shrinks = Trainings(self.task, self.ops, rule), self.settings.shrinks
+        return {
+            proxy.name: tune_thoroughly(trainings, self.ops, proxy, steps, seeds, tuned[proxy.name].rates[0], shrinks)
+            for proxy, steps in self._trained(rung)
+        }
+
     def measure(self, rule: Program, rung: int, seeds: Sequence[int], tuned: Mapping[str, Tuned]) -> Score:
         """Score a tuned rule on seeds that the tuning did not see."""
         started = time.perf_counter()
@@ -129,9 +138,6 @@ class Fitness:
         else:
             centre = coarse(lambda rates: losses(rates, decay), natural_rate(trainings.rule, self.ops), plan.extensions)
         rates = fine(lambda rates: losses(rates, decay), centre, plan.extensions)
-        if plan.decays:
-            values = (decay, *decays_to_try(trainings.rule, self.ops, rates[0], steps, self.settings.shrinks))
-            decay = min(values, key=lambda value: float(np.mean(trainings.losses(proxy, steps, seeds[0], rates, value))))
         return Tuned(rates, decay)
 
     def _scored(

@@ -126,9 +126,15 @@ def enter(
 ) -> Entry:
     """Measure a finalist of the race on fresh seeds, beside the archive's program that it would replace.
 
-    Both are trained on the same seeds at the rates that were tuned on others: the pairs' differences are those of the rules.
+    Its rates and decay are tuned first, on seeds of their own (`Entry.score.tuned` has them). Both programs are then trained on
+    the same seeds, which neither was tuned on: the pairs' differences are those of the rules.
+
+    Args:
+        tuned: by the race.
+        incumbent: with what was tuned when it entered.
     """
     last = len(fitness.settings.rungs) - 1
+    tuned = fitness.refine(rule, last, draw_seeds(seeds[0], "tune", 0, fitness.settings.tuning_seeds), tuned)
     score = fitness.measure(rule, last, seeds, tuned)
     if score.fitness >= WORST:
         return Entry(score, entered=False, p=1.0, difference=0.0)

@@ -16,14 +16,12 @@ class Rung:
         seeds: of each proxy.
         horizon: share of a proxy's steps.
         extensions: how often an optimum at an edge extends the range of rates.
-        decays: whether the decay is tuned.
     """
 
     proxies: int = 1
     seeds: int = 1
     horizon: float = 1.0
     extensions: int = 1
-    decays: bool = False
 
     def __post_init__(self) -> None:
         if min(self.proxies, self.seeds) < 1 or not 0.0 < self.horizon <= 100.0:
@@ -38,9 +36,9 @@ class Settings:
         rungs: from cheap to dear.
         promoted: share of candidates that a rung hands on to the next.
         window: how many of the last scores that share is taken of.
-        tuning_seeds: of the baselines, on each proxy.
-        shrinks: decays that are tried beside a rule's own and 0: they shrink the weights by e^-s over a training.
-        baseline_shrinks: the same for the baselines, which are tuned once.
+        tuning_seeds: of baselines and finalists, on each proxy.
+        shrinks: decays that baselines and finalists are tried with beside their own and 0: they shrink the weights by e^-s
+            over a training at the best rate of the rule's own decay.
         entry_seeds: fresh seeds of each proxy on which a program must win before it enters the archive.
         level: of the paired test.
     """
@@ -48,13 +46,12 @@ class Settings:
     rungs: tuple[Rung, ...] = (
         Rung(proxies=1, seeds=1, horizon=0.2, extensions=2),
         Rung(proxies=2, seeds=2, horizon=0.5, extensions=2),
-        Rung(proxies=4, seeds=2, horizon=1.0, extensions=2, decays=True),
+        Rung(proxies=4, seeds=2, horizon=1.0, extensions=2),
     )
     promoted: float = 0.1
     window: int = 200
     tuning_seeds: int = 2
-    shrinks: tuple[float, ...] = (0.5,)
-    baseline_shrinks: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
+    shrinks: tuple[float, ...] = (0.2, 1.0)
     entry_seeds: int = 4
     level: float = 0.05
 
