@@ -22,6 +22,7 @@ from evosearch.backends.encode import CONST_BASE, INPUT_BASE, TEMP_BASE
 from evosearch.backends.flat import FlatStep, step_by
 from evosearch.backends.kernels import assemble, kernel
 from evosearch.backends.reference import Array
+from evosearch.backends.rows import address, peek, poke
 from evosearch.backends.simd import LANES, dot
 from evosearch.backends.stages import stages
 from evosearch.backends.vm import span_source
@@ -36,8 +37,12 @@ if TYPE_CHECKING:
 
 Code = NDArray[np.int16]
 Ints = NDArray[np.int64]
+Registers = tuple[Array, Ints]
+"""Values float64 (rows, 256), and the address of each row."""
 
 ROW = 256
+STATES = 12
+"""Most states of a rule."""
 WEIGHTS, GRADIENTS, LEARNING_RATE, STEP_COUNT, FIRST_STATE = 0, 1, 2, 3, 4
 """Registers of the inputs, from INPUT_BASE on."""
 AT_REALS, AT_NEEDED, AT_OTHERS, AT_SUMS, AT_END = 0, 1, 2, 3, 4
@@ -111,7 +116,7 @@ def _reduces(op: Op) -> bool:
 
 def _check_size(states: int, constants: int, instructions: int) -> None:
     limits = (
-        ("states", states, CONST_BASE - INPUT_BASE - FIRST_STATE),
+        ("states", states, STATES),
         ("different constants", constants, TEMP_BASE - CONST_BASE),
         ("live instructions", instructions, 4000),
     )
@@ -121,162 +126,163 @@ def _check_size(states: int, constants: int, instructions: int) -> None:
 
 
 @kernel
-def rule_registers(instructions: int, tensors: int) -> Array:
-    """Registers for any rule of at most so many instructions on so many tensors; allocate once, apply often."""
-    return np.zeros((TEMP_BASE + instructions + 1 + instructions * (1 + tensors // ROW), ROW))
+def rule_registers(instructions: int, tensors: int) -> Registers:
+    """Registers for any rule of at most so many instructions on so many tensors; allocate once, apply often.
+
+    The values start at a cache line; the other array is room for the addresses of their rows.
+    """
+    count = TEMP_BASE + instructions + 2 + STATES + instructions * (1 + tensors // ROW)
+    room = np.zeros(count * ROW + 8)
+    first = (-address(room) // 8) % 8
+    values = room[first : first + count * ROW].reshape((count, ROW))
+    return values, np.empty(count, np.int64)
 
 
 @kernel
 def apply_rule(
-    code: Code, constants: Array, outputs: Code, depths: Ints, regs: Array,
+    code: Code, constants: Array, outputs: Code, depths: Ints, regs: Registers,
     w: Array, g: Array, state: Array, offsets: Ints, lr: float, step: float, update: Array,
 ) -> bool:  # fmt: skip
     """One step of an encoded rule; whether all updates and states are finite.
 
     Args:
         code, constants, outputs, depths: of an `EncodedRule`.
-        regs: of `rule_registers`; what it holds does not matter.
+        regs: of `rule_registers`; what they hold does not matter.
         w, g: float64 (N,): all tensors one after the other, and their gradients.
         state: float64 (states, N), replaced.
         offsets: int64 (tensors + 1,): where each tensor starts, and N.
         lr, step: learning rate; number of the step, from 1 on.
         update: float64 (N,), set. The caller does w - update.
     """
-    known = len(constants)
-    for j in range(ROW):
-        regs[INPUT_BASE + LEARNING_RATE, j] = lr
-        regs[INPUT_BASE + STEP_COUNT, j] = step
-    for k in range(known):
-        for j in range(ROW):
-            regs[CONST_BASE + k, j] = constants[k]
-    used = inputs_used(code, outputs)
-    passes = len(depths)
-    tensors = len(offsets) - 1
+    values, rows = regs
+    for k in range(len(rows)):
+        rows[k] = address(values) + 8 * ROW * k
+    fill_row(values, INPUT_BASE + LEARNING_RATE, lr)
+    fill_row(values, INPUT_BASE + STEP_COUNT, step)
+    for k in range(len(constants)):
+        fill_row(values, CONST_BASE + k, constants[k])
+    passes, tensors = len(depths), len(offsets) - 1
     if passes == 1:  # the elements know nothing of tensors
-        set_reals(code, depths, passes, regs, np.int64(0), tensors)
-        return write_tensor(code, outputs, depths, regs, used, w, g, state, offsets[0], offsets[tensors], update)
-    for j in range(ROW):
-        regs[TEMP_BASE + len(code), j] = 1.0
+        set_reals(code, depths, passes, values, rows, np.int64(0), tensors)
+        return write_tensor(code, outputs, depths, rows, w, g, state, offsets[0], offsets[tensors], update)
+    fill_row(values, TEMP_BASE + len(code), 1.0)
     for depth in range(1, passes):
         for t in range(tensors):
-            set_reals(code, depths, depth, regs, t, tensors)
-            add_sums(code, depths, depth, regs, used, w, g, state, offsets, t)
+            set_reals(code, depths, depth, values, rows, t, tensors)
+            add_sums(code, depths, depth, values, rows, w, g, state, offsets, t)
     finite = True
     for t in range(tensors):
-        set_reals(code, depths, passes, regs, t, tensors)
-        fine = write_tensor(code, outputs, depths, regs, used, w, g, state, offsets[t], offsets[t + 1], update)
+        set_reals(code, depths, passes, values, rows, t, tensors)
+        fine = write_tensor(code, outputs, depths, rows, w, g, state, offsets[t], offsets[t + 1], update)
         finite = finite and fine
     return finite
 
 
 @kernel
-def inputs_used(code: Code, outputs: Code) -> int:
-    """A bit for each input register that the rule reads."""
-    used = 0
-    for i in range(len(code)):
-        for k in range(1, 4):
-            if code[i, k] < CONST_BASE:
-                used |= 1 << code[i, k]
-    for k in range(len(outputs)):
-        if outputs[k] < CONST_BASE:
-            used |= 1 << outputs[k]
-    return used
+def fill_row(values: Array, row: int, value: float) -> None:
+    """Set a whole row."""
+    for j in range(ROW):
+        values[row, j] = value
 
 
 @kernel
-def set_reals(code: Code, depths: Ints, passes: int, regs: Array, t: int, tensors: int) -> None:
+def set_reals(code: Code, depths: Ints, passes: int, values: Array, rows: Ints, t: int, tensors: int) -> None:
     """Work out the reals of one tensor that depend on fewer sums than `passes`, and fill their rows."""
     one = np.int64(1)  # Numba compiles a kernel anew for a literal argument
     for depth in range(passes):
         if depth > 0:
             for i in range(depths[depth - 1, AT_SUMS], depths[depth - 1, AT_END]):
                 row, column = sum_place(code, i, t, tensors)
-                fill_row(regs, TEMP_BASE + i, regs[row, column])
+                fill_row(values, TEMP_BASE + i, values[row, column])
         start, stop = depths[depth, AT_REALS], depths[depth, AT_NEEDED]
-        span(code, start, stop, regs, one)
+        span(code, start, stop, rows, one)
         for i in range(start, stop):
-            fill_row(regs, TEMP_BASE + i, regs[TEMP_BASE + i, 0])
-
-
-@kernel
-def fill_row(regs: Array, row: int, value: float) -> None:
-    """Set a whole row."""
-    for j in range(ROW):
-        regs[row, j] = value
+            fill_row(values, TEMP_BASE + i, values[TEMP_BASE + i, 0])
 
 
 @kernel
 def sum_place(code: Code, i: int, t: int, tensors: int) -> tuple[int, int]:
     """Row and column of the sum of instruction i for tensor t; a sum over all tensors has one place."""
     entry = 0 if code[i, 0] == 1 else t
-    return TEMP_BASE + len(code) + 1 + code[i, 2] * (1 + tensors // ROW) + entry // ROW, entry % ROW
+    return TEMP_BASE + len(code) + 2 + STATES + code[i, 2] * (1 + tensors // ROW) + entry // ROW, entry % ROW
 
 
 @kernel
-def load_chunk(regs: Array, used: int, w: Array, g: Array, state: Array, start: int, size: int) -> None:
-    """Copy the inputs that the rule reads into their rows."""
-    if used & (1 << WEIGHTS):
-        for j in range(size):
-            regs[INPUT_BASE + WEIGHTS, j] = w[start + j]
-    if used & (1 << GRADIENTS):
-        for j in range(size):
-            regs[INPUT_BASE + GRADIENTS, j] = g[start + j]
+def point_rows(rows: Ints, w: Array, g: Array, state: Array, start: int) -> None:
+    """The rows of the inputs are where they lie, from element `start` on."""
+    rows[INPUT_BASE + WEIGHTS] = address(w) + 8 * start
+    rows[INPUT_BASE + GRADIENTS] = address(g) + 8 * start
     for k in range(len(state)):
-        if used & (1 << (FIRST_STATE + k)):
-            for j in range(size):
-                regs[INPUT_BASE + FIRST_STATE + k, j] = state[k, start + j]
+        rows[INPUT_BASE + FIRST_STATE + k] = address(state) + 8 * (k * len(w) + start)
+
+
+@kernel
+def copy_row(source: int, target: int, size: int) -> bool:
+    """Copy a row; whether any value is not finite."""
+    bad = False
+    for j in range(size):
+        value = peek(source, j)
+        poke(target, j, value)
+        bad |= value - value != 0.0
+    return bad
 
 
 @kernel
 def add_sums(
-    code: Code, depths: Ints, passes: int, regs: Array, used: int, w: Array, g: Array, state: Array, offsets: Ints, t: int
+    code: Code, depths: Ints, passes: int, values: Array, rows: Ints, w: Array, g: Array, state: Array, offsets: Ints, t: int
 ) -> None:
     """The sums of the last of so many passes, over one tensor."""
-    tensors = len(offsets) - 1
+    tensors, ones = len(offsets) - 1, TEMP_BASE + len(code)
     first, last = depths[passes - 1, AT_SUMS], depths[passes - 1, AT_END]
     for i in range(first, last):
         if t == 0 or code[i, 0] == 0:
             row, column = sum_place(code, i, t, tensors)
-            regs[row, column] = 0.0
+            values[row, column] = 0.0
     for start in range(offsets[t], offsets[t + 1], ROW):
         size = min(ROW, offsets[t + 1] - start)
         padded = (size + LANES - 1) // LANES * LANES
-        load_chunk(regs, used, w, g, state, start, size)
+        point_rows(rows, w, g, state, start)
         for depth in range(passes):
-            span(code, depths[depth, AT_NEEDED], depths[depth, AT_OTHERS], regs, size)
+            span(code, depths[depth, AT_NEEDED], depths[depth, AT_OTHERS], rows, size)
         for i in range(first, last):
             row, column = sum_place(code, i, t, tensors)
-            given = code[i, 1]
+            given = np.int64(code[i, 1])
+            if given < CONST_BASE:  # an input must not be filled up with zeros
+                copy_row(rows[given], rows[ones + 1], size)
+                given = np.int64(ones + 1)
             for j in range(size, padded):
-                regs[given, j] = 0.0
-            regs[row, column] += dot(regs, given, regs, TEMP_BASE + len(code), padded)
+                values[given, j] = 0.0
+            values[row, column] += dot(values, given, values, ones, padded)
+
+
+@kernel
+def moves(outputs: Code, k: int) -> bool:
+    """Whether new state k is an input other than itself, which may be replaced before it is read."""
+    return outputs[k + 1] < CONST_BASE and outputs[k + 1] != INPUT_BASE + FIRST_STATE + k
 
 
 @kernel
 def write_tensor(
-    code: Code, outputs: Code, depths: Ints, regs: Array, used: int,
+    code: Code, outputs: Code, depths: Ints, rows: Ints,
     w: Array, g: Array, state: Array, begin: int, end: int, update: Array,
 ) -> bool:  # fmt: skip
     """Update and new states of elements begin to end; whether they are finite."""
     bad = False
+    spare = TEMP_BASE + len(code) + 2
     for start in range(begin, end, ROW):
         size = min(ROW, end - start)
-        load_chunk(regs, used, w, g, state, start, size)
+        point_rows(rows, w, g, state, start)
         for depth in range(len(depths)):
-            span(code, depths[depth, AT_NEEDED], depths[depth, AT_SUMS], regs, size)
-        row = outputs[0]
-        for j in range(size):
-            value = regs[row, j]
-            update[start + j] = value
-            bad |= value - value != 0.0
+            span(code, depths[depth, AT_NEEDED], depths[depth, AT_SUMS], rows, size)
+        bad |= copy_row(rows[outputs[0]], address(update) + 8 * start, size)
         for k in range(len(state)):
-            row = outputs[k + 1]
-            if row == INPUT_BASE + FIRST_STATE + k:
-                continue
-            for j in range(size):
-                value = regs[row, j]
-                state[k, start + j] = value
-                bad |= value - value != 0.0
+            if moves(outputs, k):
+                copy_row(rows[outputs[k + 1]], rows[spare + k], size)
+        for k in range(len(state)):
+            if moves(outputs, k):
+                bad |= copy_row(rows[spare + k], rows[INPUT_BASE + FIRST_STATE + k], size)
+            elif outputs[k + 1] >= CONST_BASE:
+                bad |= copy_row(rows[outputs[k + 1]], rows[INPUT_BASE + FIRST_STATE + k], size)
     return not bad
 
 

@@ -102,33 +102,35 @@ def _rule(rule: Program, number: int) -> str:
     check_types(rule)
     staged = stages(without_dead_code(expand(rule)))
     lines, outputs = statements(staged.rule, _SUMS_APART, [f"x{k}" for k in range(rule.n_inputs)])
-    fixed = {WEIGHT: "w[i]", GRADIENT: "g[i]", RATE: "lr", STEP: "step"}
-    fixed |= {name: f"state[{k}, i]" for k, name in enumerate(state_names(rule))}
+    states = range(len(state_names(rule)))
+    fixed = {WEIGHT: "wt[i]", GRADIENT: "gt[i]", RATE: "lr", STEP: "step"}
+    fixed |= {name: f"st{k}[i]" for k, name in enumerate(state_names(rule))}
+    views = ["wt = w[begin:end]", "gt = g[begin:end]", "ut = update[begin:end]"]  # LLVM vectorises over them
+    views += [f"st{k} = state[{k}, begin:end]" for k in states]
     named = [(f"x{k}", fixed[variable.name]) for k, variable in enumerate(rule.signature.inputs)]
     reals = [f"{name} = {value}" for name, value in named if value in (RATE, STEP)]
     loads = [f"{name} = {value}" for name, value in named if value not in (RATE, STEP)]
     passes = len(staged.bounds)
     body = [*reals, "bad = False", "tensors = len(offsets) - 1"]
+    last = [
+        *(_part(staged, lines, passes, REALS)),
+        *views,
+        "for i in range(len(ut)):",
+        *_inner([*loads, *_part(staged, lines, passes, NEEDED, OTHERS), *_stores(outputs)], 1),
+    ]
     if passes == 1:
-        body += [*_part(staged, lines, passes, REALS), *_element_loop("offsets[0]", "offsets[tensors]")]
-        body += _inner([*loads, *_part(staged, lines, passes, NEEDED, OTHERS), *_stores(outputs)], 1)
+        body += ["begin, end = offsets[0], offsets[tensors]", *last]
     else:
         body += [f"rows = np.ones(({len(_sums(staged)) + 1}, {CHUNK}))", f"sums = np.zeros(({len(_sums(staged))}, tensors))"]
         for done in range(1, passes):
-            body += ["for t in range(tensors):", *_inner(_summing(staged, lines, loads, done), 1)]
-        body += ["for t in range(tensors):", *_inner(_part(staged, lines, passes, REALS), 1)]
-        body += _inner(_element_loop("offsets[t]", "offsets[t + 1]"), 1)
-        body += _inner([*loads, *_part(staged, lines, passes, NEEDED, OTHERS), *_stores(outputs)], 2)
+            body += ["for t in range(tensors):", *_inner(_summing(staged, lines, views, loads, done), 1)]
+        body += ["for t in range(tensors):", *_inner(["begin, end = offsets[t], offsets[t + 1]", *last], 1)]
     head = f"{_DECORATOR}\ndef rule_{number}(w, g, state, offsets, lr, step, update):\n"
     return head + indent([*body, "return not bad"], 1)
 
 
 def _inner(lines: Sequence[str], depth: int) -> list[str]:
     return [f"{'    ' * depth}{line}" for line in lines]
-
-
-def _element_loop(start: str, stop: str) -> list[str]:
-    return [f"for i in range({start}, {stop}):"]
 
 
 def _sums(staged: Stages) -> list[int]:
@@ -153,16 +155,20 @@ def _place(staged: Stages, k: int) -> str:
     return f"sums[{_sums(staged).index(k)}, {column}]"
 
 
-def _summing(staged: Stages, lines: Sequence[str], loads: Sequence[str], passes: int) -> list[str]:
+def _summing(
+    staged: Stages, lines: Sequence[str], views: Sequence[str], loads: Sequence[str], passes: int
+) -> list[str]:
     """One tensor's share of the last of so many passes: chunks of elements into rows, then the rows' sums."""
     ranks = {k: rank for rank, k in enumerate(_sums(staged))}
     last = range(staged.bounds[passes - 1][SUMS], staged.bounds[passes - 1][SUMS + 1])
     given = [(k, staged.rule.instructions[k].args[0]) for k in last]
-    values = [f"rows[{ranks[k]}, i - start] = {_name(staged, arg)}" for k, arg in given if isinstance(arg, int)]
+    values = [f"rows[{ranks[k]}, i] = {_name(staged, arg)}" for k, arg in given if isinstance(arg, int)]
     chunk = [
-        f"size = min({CHUNK}, offsets[t + 1] - start)",
+        f"end = min(begin + {CHUNK}, offsets[t + 1])",
+        "size = end - begin",
         f"padded = (size + {LANES - 1}) // {LANES} * {LANES}",
-        *_element_loop("start", "start + size"),
+        *views,
+        "for i in range(len(ut)):",
         *_inner([*loads, *_part(staged, lines, passes, NEEDED), *values], 1),
     ]
     for k in last:
@@ -170,7 +176,7 @@ def _summing(staged: Stages, lines: Sequence[str], loads: Sequence[str], passes:
             f"rows[{ranks[k]}, size:padded] = 0.0",
             f"{_place(staged, k)} += dot(rows, {ranks[k]}, rows, {len(ranks)}, padded)",
         ]
-    over_chunks = f"for start in range(offsets[t], offsets[t + 1], {CHUNK}):"
+    over_chunks = f"for begin in range(offsets[t], offsets[t + 1], {CHUNK}):"
     return [*_part(staged, lines, passes, REALS), over_chunks, *_inner(chunk, 1)]
 
 
@@ -181,7 +187,7 @@ def _name(staged: Stages, value: int) -> str:
 
 def _stores(outputs: Sequence[str]) -> list[str]:
     """Update and states of one element, and whether they are finite."""
-    targets = ["update[i]", *(f"state[{k}, i]" for k in range(len(outputs) - 1))]
+    targets = ["ut[i]", *(f"st{k}[i]" for k in range(len(outputs) - 1))]
     stores = [f"y{k} = {output}" for k, output in enumerate(outputs)]
     stores += [f"{target} = y{k}" for k, target in enumerate(targets)]
     return [*stores, *(f"bad |= y{k} - y{k} != 0.0" for k in range(len(outputs)))]

@@ -15,6 +15,8 @@ LLVM vectorises; composites are written out inside their loop.
 
 from __future__ import annotations
 
+from hashlib import sha256
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -32,6 +34,8 @@ Array = NDArray[np.float64]
 
 _LONG = 8
 """An op of more lines is a function of its own in `span`: LLVM is faster on many small functions than on a large one."""
+_ROWS = "from evosearch.backends.rows import address, peek, poke\nfrom evosearch.backends.simd import out_of_line\n"
+_ROWS += f"# rows.py {sha256((Path(__file__).parent / 'rows.py').read_bytes()).hexdigest()}"
 _DECORATOR = '@njit(cache=True, error_model="numpy")'
 
 
@@ -46,31 +50,39 @@ def vm_source(ops: OpSet) -> str:
 
 
 def span_source(ops: OpSet) -> str:
-    """Source of a module with `span(code, start, stop, regs, points)`: `forward` for a range of rows, and nothing else."""
-    parts = [numba_header(()), "from evosearch.backends.simd import out_of_line"]
+    """Source of a module with `span(code, start, stop, rows, points)`: values of a range of instructions, and nothing else.
+
+    `rows` is int64 (registers,): the address of each register's row, so that inputs stay where they are.
+    """
+    parts = [numba_header(()), _ROWS]
     branches = []
     for op in ops:
-        branch = [] if op.reduces else _branch(_forward_loop(op))  # what reduces is taken apart before it is encoded
+        branch = [] if op.reduces else _branch(_span_loop(op))  # what reduces is taken apart before it is encoded
         if len(branch) > _LONG:
-            name, registers = f"span_{op.name}", ", ".join([*(f"r{a}" for a in ARGUMENTS[: op.arity]), "rr"])
-            parts.append(f"{_DECORATOR}\ndef {name}(regs, {registers}, points):\n    out_of_line()\n" + indent(branch, 1))
-            branch = [f"{name}(regs, {registers}, points)"]
+            name, rows = f"span_{op.name}", ", ".join([*(f"r{a}" for a in ARGUMENTS[: op.arity]), "rr"])
+            parts.append(f"{_DECORATOR}\ndef {name}({rows}, points):\n    out_of_line()\n" + indent(branch, 1))
+            branch = [f"{name}({rows}, points)"]
         branches.append(branch)
-    return "\n\n".join([*parts, _function("span(code, start, stop, regs, points)", "range(start, stop)", branches)])
+    return "\n\n".join([*parts, _function("span(code, start, stop, rows, points)", "range(start, stop)", branches, "rows[{}]")])
+
+
+def _span_loop(op: Op) -> list[str]:
+    lines, (result,) = statements(_core(op), NUMBA, ARGUMENTS[: op.arity])
+    return [*(f"{name} = peek(r{name}, j)" for name in ARGUMENTS[: op.arity]), *lines, f"poke(rr, j, {result})"]
 
 
 def _branch(loop: list[str]) -> list[str]:
     return ["for j in range(points):", *(f"    {line}" for line in loop)] if loop else []
 
 
-def _function(head: str, order: str, branches: list[list[str]]) -> str:
+def _function(head: str, order: str, branches: list[list[str]], register: str = "{}") -> str:
     """One kernel: an if/elif chain on the op's code.
 
     Registers are read as regs[ra, j] and not through a row, since Numba would count references to each row.
     """
-    numbers = [f"r{name} = code[i, {k}]" for k, name in enumerate(ARGUMENTS, start=1)]
+    numbers = [f"r{name} = {register.format(f'code[i, {k}]')}" for k, name in enumerate(ARGUMENTS, start=1)]
     text = f"{_DECORATOR}\ndef {head}:\n    for i in {order}:\n"
-    text += indent(["op = code[i, 0]", *numbers, f"rr = {TEMP_BASE} + i"], 2)
+    text += indent(["op = code[i, 0]", *numbers, f"rr = {register.format(f'{TEMP_BASE} + i')}"], 2)
     for number, branch in enumerate(branches):
         text += indent([f"{'elif' if number else 'if'} op == {number}:"], 2) + indent(branch or ["pass"], 3)
     return text

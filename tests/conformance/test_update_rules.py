@@ -12,11 +12,11 @@ from strategies import SIGNED_SPECIALS, rules, same_bits
 from evosearch.backends import array_vm, jit, reference
 from evosearch.backends.vm import span_source
 from evosearch.language.infer import expand
-from evosearch.language.op import Op
+from evosearch.language.op import Op, OpSet
 from evosearch.language.optimizer import optimizer_signature, read_rule, state_names
 from evosearch.language.program import Instruction, Operand, Program
 from primitives.arithmetic import CORE
-from primitives.optimizer import OPTIMIZER
+from primitives.optimizer import OPTIMIZER, SUM
 
 Array = reference.Array
 Step = Callable[..., tuple[list[Array], list[list[Array]]]]
@@ -149,6 +149,18 @@ def test_reductions_mean_what_they_say() -> None:
         assert np.allclose(state[1][k], size, rtol=1e-13) and np.allclose(state[2][k], inner, rtol=1e-12)
         assert np.allclose(state[3][k], inner / (size * np.linalg.norm(flat_g) + 1e-8), rtol=1e-12)
         assert np.allclose(update[k], tensor * min(1.0, 2 / (size + 1e-8)), rtol=1e-13)
+
+
+@pytest.mark.parametrize("step", [vm_step, jit.step], ids=["vm", "jit"])
+def test_states_may_change_places(step: Step) -> None:
+    rule = read_rule("def train(w, g, a, b, c, d, lr):\n    u = add(g, a)\n    return a, b, c, a, lr\n", OPTIMIZER)
+    assert differences(rule, step) == ""
+
+
+def test_a_sum_of_an_input_leaves_it_alone() -> None:
+    ops = OpSet("sums", (*OPTIMIZER, SUM))
+    rule = read_rule("def train(w, g, v, lr):\n    s = sum(g)\n    u = mul(g, s)\n    return u, w\n", ops)
+    assert differences(rule, lambda rule, *given: array_vm.step(rule, OPTIMIZER, *given)) == ""
 
 
 def test_the_interpreter_says_whether_all_is_finite() -> None:
