@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from toy_rules import run_file
 
 import evosearch
+from evosearch.cli import main
+from evosearch.errors import EvosearchError
+from evosearch.search.rules.memory import Known, Memory, Verdict
 from evosearch.search.store import Store
 
 BUDGET = 240
@@ -34,3 +40,87 @@ def test_workers_and_cuts_change_nothing(whole: evosearch.Run, tmp_path: Path) -
     resumed = evosearch.resume(cut.folder, budget=BUDGET, workers=1)
     other = evosearch.run(file, budget=BUDGET, workers=0, seed=2, out=tmp_path / "other")
     assert dump(two) == dump(resumed) == dump(whole) != dump(other)
+
+
+def test_every_evaluation_is_kept_and_counted(whole: evosearch.Run) -> None:
+    kept, counters = whole.evaluations_kept(), whole.counters()
+    assert len(kept) == whole.evaluations == counters["distinct"]
+    assert len({one.function for one in kept}) > 0.7 * len(kept)  # islands do not know what others try at the same time
+    stopped = sum(counters.get(name, 0.0) for name in ("stopped 0", "finished", "invalid training"))
+    assert stopped == counters["distinct"]
+    assert counters["valid"] >= counters["distinct"] + counters["hits structure"] + counters["hits function"]
+    assert 0 < counters["audited"] <= 12 and counters.get("audit differs", 0.0) == 0.0
+    assert 0 < counters["dead"] < counters["statements"]
+
+
+def test_what_entered_was_better_on_fresh_seeds_and_confirmed(whole: evosearch.Run) -> None:
+    front = whole.front()
+    assert front and all(a.cost < b.cost and a.error > b.error for a, b in pairwise(front))
+    for program in whole.programs:
+        assert program.metrics["confirmation"]["refusal"] is None and program.metrics["p"] < 0.05
+        assert program.cost == len(program.json["instructions"])
+
+
+def test_a_run_of_rules_is_shown(whole: evosearch.Run, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    best = whole.front()[-1]
+    assert main(["show", str(whole.folder), "--picture", str(tmp_path / "front.png")]) == 0
+    assert main(["inspect", str(whole.folder), str(best.id), "-o", str(tmp_path / "rule.png")]) == 0
+    out = capsys.readouterr().out
+    for words in ("loss / AdamW", "cache hits", "the paper: 89.1%", "dead statements", "stopped by rung 0", "def train(w, g"):
+        assert words in out
+    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in ("front.png", "rule.png"))
+    row = whole.show_json()["front"][-1]
+    assert row["size"] == best.cost and row["fitness"] == best.error and row["program"] == best.text
+    assert whole.record_json()["counters"] == whole.counters()
+
+
+@pytest.mark.parametrize("algorithm", ["constants", "random", "mutation", "hillclimb"])
+def test_baselines_at_equal_compute(algorithm: str, tmp_path: Path) -> None:
+    overrides = [("search.initial", ["lion"]), ("search.follow", False)]
+    run = evosearch.run(
+        run_file(tmp_path), budget=40, workers=0, algorithm=algorithm, overrides=overrides, out=tmp_path / algorithm
+    )
+    kept = run.evaluations_kept()
+    made = {one.operator for one in kept}
+    match algorithm:
+        case "constants":
+            assert made == {"start", "constants"} and {one.live for one in kept} == {6}
+        case "random":
+            assert made == {"start", "scratch"}
+        case _:
+            assert {"insert", "modify"} < made
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([("search.initial", ["lyon"])], "unknown rule 'lyon'. Did you mean 'lion'?"),
+        ([("search.initial", ["diffgrad"])], "the rule reads 'v3', which this run has not"),
+        ([("search.populaton", 3)], "unknown key 'search.populaton'. Did you mean 'population'?"),
+        ([("search.algorithm", "pareto")], "unknown algorithm 'pareto'"),
+        ([("search.start", "def train(w, g):\n    u = sgn(g)\n    return u\n")], "line 2: unknown op 'sgn'"),
+    ],
+)
+def test_bad_input_is_named(overrides: list[tuple[str, object]], message: str, tmp_path: Path) -> None:
+    with pytest.raises(EvosearchError, match=re.escape(message)):
+        evosearch.run(run_file(tmp_path), workers=0, overrides=overrides, out=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_worn_result_is_forgotten_and_a_job_knows_what_it_knew_when_it_was_asked() -> None:
+    memory = Memory(capacity=10, rungs=2, forget=3)
+    rows = {"structure": [1, 2], "function": [11, 12], "rung": [0, 1], "scores": [[0.5, math.nan], [0.4, -0.1]]}
+    memory.add(rows, 3, {})
+    asked = memory.count
+    memory.add({}, 4, {12: 3})
+    before, after = Known(memory.seen(asked)), Known(memory.seen(memory.count))
+    assert before.verdicts == {11: Verdict(0, 0.5, 0.5, 3), 12: Verdict(1, -0.1, 0.4, 3)} and before.functions[2] == 12
+    assert set(after.verdicts) == {11} and sorted(before.verdicts.values(), key=lambda one: one.rank)[0].rung == 1
+    again = Memory(capacity=10, rungs=2, forget=3)
+    again.restore(memory.state())
+    for k in range(40):
+        for one in (memory, again):
+            one.add({"structure": [k], "function": [k], "rung": [0], "scores": [[0.0, math.nan]]}, 0, {k: 1})
+            one.drop(one.count)
+    assert Known(memory.seen(memory.count)).verdicts == Known(again.seen(again.count)).verdicts
+    assert len(memory.seen(memory.count)["rung"]) == 10
