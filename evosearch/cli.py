@@ -233,7 +233,10 @@ def inspect(run: str, id: int, output: Path | None) -> int:
 @click.option("--cost", type=float, metavar="N", help="The best program of at most this cost.")
 @click.option("--max-error", type=float, metavar="E", help="The cheapest program with at most this error.")
 @click.option("--digits", type=int, metavar="N", help="Cut its constants to N decimal digits, and certify it anew.")
-@click.option("--to", required=True, metavar="TARGET", help="python, numba, c or proof (a script for Sollya).")
+@click.option(
+    "--to", required=True, metavar="TARGET",
+    help="Functions: python, numba, torch, c or proof (a script for Sollya). Optimizers: torch, optax, numpy or python.",
+)  # fmt: skip
 @click.option("-o", "--output", default="-", metavar="FILE", help="The file; - for the standard output, the default.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 def export(
@@ -256,6 +259,7 @@ def export(
       evosearch export exp2-1 12 --to python -o exp2.py && python exp2.py --verify
       evosearch export exp2-1 --max-error 1e-6 --digits 8 --to numba -o exp2.py
       evosearch export exp2-1 12 --to proof -o proof.sollya
+      evosearch export lion-1 --to torch -o lion1.py && python lion1.py --verify
     """
     from evosearch import api
     from evosearch.report.table import bound_word, scientific

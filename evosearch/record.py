@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evosearch import __version__
 from evosearch.errors import ConfigError, ExportError, StoreError
@@ -19,6 +19,9 @@ from evosearch.search import folders
 from evosearch.search.config import FunctionTask, RunConfig, Task
 from evosearch.search.loop import Status
 from evosearch.search.store import Store, StoredEvaluation, StoredProgram, is_being_written
+
+if TYPE_CHECKING:
+    from evosearch.export import ExportInfo, RuleInfo
 
 SHOW_SCHEMA = 1
 
@@ -212,7 +215,7 @@ class Run:
 
         Args:
             id, cost, max_error: which program; see `choose`.
-            to: "python", "numba", "c" or "proof".
+            to: a target of `evosearch.export`: TARGETS for functions, RULE_TARGETS for update rules.
             output: the file; without it nothing is written.
             digits: cut its constants to so many significant decimal digits; see `shortened`.
             force: overwrite the file.
@@ -259,22 +262,52 @@ class Run:
 
     def _render(self, program: StoredProgram, to: str) -> str:
         from evosearch.export import render
-        from evosearch.export.info import ExportInfo
 
-        info = ExportInfo(
+        info = self._rule_info(program) if self.config.family == "rule" else self._function_info(program)
+        return render(self.load(program), to, info)
+
+    def _function_info(self, program: StoredProgram) -> ExportInfo:
+        from evosearch.export import ExportInfo
+
+        task = self.task()
+        assert isinstance(task, FunctionTask)
+        return ExportInfo(
             run=self.name,
             program_id=program.id,
             seed=self.config.search.seed,
             version=str(self.meta.get("version", __version__)),
             command=str(self.meta.get("command", "")),
-            target=self.task().target(),
+            target=task.target(),
             cost=program.cost,
             error_real=program.certified_error,
             error_float64=program.metrics.get("error_float64"),
             error_sampled=program.metrics.get("error_sampled", program.error),
             digits=program.metrics.get("digits"),
         )
-        return render(self.load(program), to, info)
+
+    def _rule_info(self, program: StoredProgram) -> RuleInfo:
+        from evosearch.export import RuleInfo
+
+        return RuleInfo(
+            run=self.name,
+            program_id=program.id,
+            seed=self.config.search.seed,
+            version=str(self.meta.get("version", __version__)),
+            command=str(self.meta.get("command", "")),
+            lr=_tuned_rate(program.metrics) or RuleInfo.lr,
+            rows=(
+                ("fitness", f"{program.error:+.4f}  mean log-ratio of its loss to tuned AdamW's or Lion's, in the search"),
+                ("cost", f"{program.cost:g} statements"),
+            ),
+        )
+
+
+def _tuned_rate(metrics: Mapping[str, Any]) -> float | None:
+    """The median over the proxies of the learning rate that suited a rule best, to two digits."""
+    from evosearch.evaluation.tuning import RATIO
+
+    rates = sorted(RATIO ** float(one["rates"][0]) for one in metrics.get("tuned", {}).values() if one["rates"])
+    return float(f"{rates[len(rates) // 2]:.1e}") if rates else None
 
 
 def compute_classical(task: Task, ops: OpSet) -> Classical:

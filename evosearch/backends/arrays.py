@@ -137,10 +137,10 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Row(lambda a: np.where(a == 0.0, -np.inf, np.frexp(a)[1] - 1.0), "xp.frexp(a)[1] - 1.0",
             "torch.where(a == 0.0, -torch.inf, a.frexp().exponent - 1.0)"),
     ),
-    "lt": (Row(np.less, "(a < b) * 1.0", "torch.where(a < b, one, zero)"),),
-    "le": (Row(np.less_equal, "(a <= b) * 1.0", "torch.where(a <= b, one, zero)"),),
-    "eq": (Row(np.equal, "(a == b) * 1.0", "torch.where(a == b, one, zero)"),),
-    "select": (Row(lambda a, b, c: np.where(a != 0.0, b, c), "xp.where(a != 0.0, b, c)", "torch.where(a != 0.0, b, c)"),),
+    "lt": (Row(np.less, "(a < b) * 1.0", "a < b"),),
+    "le": (Row(np.less_equal, "(a <= b) * 1.0", "a <= b"),),
+    "eq": (Row(np.equal, "(a == b) * 1.0", "a == b"),),
+    "select": (Row(lambda a, b, c: np.where(a != 0.0, b, c), "xp.where(a != 0.0, b, c)", "torch.where(a, b, c)"),),
 }  # fmt: skip
 """By op name, the candidates in the order of trying."""
 
@@ -154,7 +154,7 @@ def row_of(op: Op) -> Row | None:
     with np.errstate(all="ignore"):
         wanted = np.asarray(op.reference(*points), dtype=np.float64)
         for row in ROWS.get(op.name, ()):
-            if np.allclose(np.asarray(row.meaning(*points), dtype=np.float64), wanted, rtol=1e-11, atol=1e-300, equal_nan=True):
+            if np.allclose(np.asarray(row.meaning(*points), dtype=np.float64), wanted, rtol=1e-11, atol=1e-14, equal_nan=True):
                 return row
     return None
 
@@ -246,4 +246,4 @@ def plain(expression: str) -> str:
     """The expression without parentheses that people would not write; "x + (-2.0)" becomes "x - 2.0", with the same bits."""
     text = re.sub(r" \+ \(-([^()]+)\)", r" - \1", expression)
     text = re.sub(r" - \(-([^()]+)\)", r" + \1", text)
-    return re.sub(r"(^|[(,*/<>=?:] ?)\((-[\w.+-]+)\)(?! \*\*)", r"\1\2", text)
+    return re.sub(r"(^|[(,*/<>=?:] ?)\((-[\w.+-]+)\)(?! \*\*|\.)", r"\1\2", text)

@@ -12,13 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evosearch.backends.arrays import Lowered, literal, lower, plain
-from evosearch.backends.emit import fill
+from evosearch.backends.arrays import lower
+from evosearch.backends.torch_lines import function_lines
 from evosearch.backends.torch_source import sums_over_all, torch_source
 from evosearch.errors import MissingDependencyError, ProgramError
-from evosearch.language.op import ARGUMENTS
 from evosearch.language.optimizer import check_rule, state_names
-from evosearch.language.program import Operand, Program
+from evosearch.language.program import Program
 
 try:
     import torch
@@ -35,41 +34,6 @@ def compile_function(program: Program) -> Callable[..., tuple[Tensor, ...]]:
     lines, outputs = function_lines(lowered)
     names = ", ".join(variable.name for variable in program.signature.inputs)
     return _defined(f"def f({names}):\n", [*lines, f"return {', '.join(outputs)},"])
-
-
-def function_lines(lowered: Lowered, names: Sequence[str] = ()) -> tuple[list[str], list[str]]:
-    """The program as torch statements without side effects, and its outputs as expressions.
-
-    Args:
-        names: of the inputs, where they are not to be the program's own.
-    """
-    program = lowered.program
-    values = list(names or (variable.name for variable in program.signature.inputs))
-    lines: list[str] = []
-
-    def show(operand: Operand) -> str:
-        return values[operand] if isinstance(operand, int) else literal(operand.hi)
-
-    for position, (instruction, row) in enumerate(zip(program.instructions, lowered.rows, strict=True)):
-        if row is None:
-            raise ProgramError(f"'{instruction.op.name}' sums over a tensor; functions work element by element")
-        shown = dict(zip(ARGUMENTS, map(show, instruction.args), strict=False))
-        constants = [name for name, arg in zip(ARGUMENTS, instruction.args, strict=False) if not isinstance(arg, int)]
-        lines.append(f"t{position + 1} = {plain(fill(_with_numbers(instruction.op.name, row.torch, constants), shown))}")
-        values.append(f"t{position + 1}")
-    like = values[0]
-    outputs = [show(out) if isinstance(out, int) else f"torch.full_like({like}, {show(out)})" for out in program.outputs]
-    return lines, outputs
-
-
-def _with_numbers(name: str, template: str, constants: Sequence[str]) -> str:
-    """The template where some arguments are numbers: torch's functions of two tensors want another form then."""
-    if name in ("max", "min") and constants:
-        end = {"max": "min", "min": "max"}[name]
-        return f"b.clamp({end}=a)" if constants == ["a"] else f"a.clamp({end}=b)"
-    if name == "select" and len(constants) == 2:
-        return "torch.where(a != 0.0, torch.full_like(a, b), c)"
-    return template
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from evosearch.backends.torch_kinds import ON_FLOATS, Kind, kinds_of, last_reads
 from evosearch.language.op import ARGUMENTS, Op
 from evosearch.language.program import Const, Instruction, Operand, Program
 
-_RESERVED = frozenset({"w", "g", "lr", "step", "weight_decay", "torch", "math", "one", "zero", *"xyz", *keyword.kwlist})
+_RESERVED = frozenset({"w", "g", "lr", "step", "weight_decay", "torch", "math", *"xyz", *keyword.kwlist})
 _OTHER_END = str.maketrans({"a": "i", "x": "n", "i": "a", "n": "x"})  # max(a, 2.0) is a.clamp(min=2.0)
 
 

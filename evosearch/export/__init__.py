@@ -18,6 +18,7 @@ from evosearch.export.rules.info import RuleInfo
 from evosearch.export.rules.numpy import render_numpy, render_plain
 from evosearch.export.rules.optax import render_optax
 from evosearch.export.rules.torch import render_torch as render_rule_torch
+from evosearch.export.torch import render_torch
 from evosearch.export.verify import VerifyReport, verify_export
 from evosearch.language.program import Program
 
@@ -47,7 +48,7 @@ def _render_proof(program: Program, info: ExportInfo) -> str:
 
 
 TARGETS: Mapping[str, Callable[[Program, ExportInfo], str]] = MappingProxyType(
-    {"python": render_python, "numba": render_numba, "c": render_c, "proof": _render_proof}
+    {"python": render_python, "numba": render_numba, "torch": render_torch, "c": render_c, "proof": _render_proof}
 )
 
 RULE_TARGETS: Mapping[str, Callable[[Program, RuleInfo], str]] = MappingProxyType(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from evosearch.backends.arrays import plain
 from evosearch.backends.emit import fill
 from evosearch.errors import ExportError
 from evosearch.language.infer import expand, without_dead_code
@@ -43,6 +43,12 @@ def lowered(program: Program) -> Program:
     Raises:
         ExportError: where the program is not a function of one real input.
     """
+    check_function(program)
+    return without_dead_code(_folded(expand(program.rounded())))
+
+
+def check_function(program: Program) -> None:
+    """ExportError where the program is not a function of one real input."""
     signature = program.signature
     types = [variable.type for variable in (*signature.inputs, *signature.outputs)]
     if types != [Type.REAL, Type.REAL]:
@@ -50,7 +56,6 @@ def lowered(program: Program) -> Program:
             f"'{signature.name}' has {len(signature.inputs)} inputs and {len(signature.outputs)} outputs; "
             "this target takes functions of one real input and one real output"
         )
-    return without_dead_code(_folded(expand(program.rounded())))
 
 
 def body(program: Program, template: Callable[[Op], str], literal: Callable[[float], str]) -> Body:
@@ -67,11 +72,11 @@ def body(program: Program, template: Callable[[Op], str], literal: Callable[[flo
 
     def expression(instruction: Instruction) -> str:
         arguments = [show(arg) for arg in _ordered(instruction)]
-        return _plain(fill(template(instruction.op), dict(zip(ARGUMENTS, arguments, strict=False))))
+        return plain(fill(template(instruction.op), dict(zip(ARGUMENTS, arguments, strict=False))))
 
     expressions = [expression(instruction) for instruction in program.instructions]
     (output,) = program.outputs
-    result = expressions.pop() if expressions else _plain(show(output))  # nothing is dead: the last value is the output
+    result = expressions.pop() if expressions else plain(show(output))  # nothing is dead: the last value is the output
     return Body(
         statements=tuple(zip(names[1:], expressions, strict=False)),
         result=result,
@@ -89,13 +94,6 @@ def required(op: Op, template: str, target: str) -> str:
 
 def _in_parentheses(literal: str) -> str:
     return f"({literal})" if literal.startswith("-") else literal
-
-
-def _plain(expression: str) -> str:
-    """The expression without parentheses that people would not write; "x + (-2.0)" becomes "x - 2.0", with the same bits."""
-    text = re.sub(r" \+ \(-([^()]+)\)", r" - \1", expression)
-    text = re.sub(r" - \(-([^()]+)\)", r" + \1", text)
-    return re.sub(r"(^|[(,*/<>=?:] ?)\((-[\w.+-]+)\)", r"\1\2", text)
 
 
 def _ordered(instruction: Instruction) -> tuple[Operand, ...]:

@@ -27,7 +27,7 @@ GOLDEN = Path(__file__).parent.parent / "golden"
 MAX_FLOAT = 1.7976931348623157e308
 
 
-@pytest.mark.parametrize("target", ["python", "numba", "c"])
+@pytest.mark.parametrize("target", ["python", "numba", "torch", "c"])
 def test_exported_text(target: str) -> None:
     """EVOSEARCH_UPDATE_GOLDEN=1 writes the files anew."""
     path = GOLDEN / f"export_exp2.{target}.txt"
@@ -65,7 +65,9 @@ def test_function_names(name: str, wanted: str) -> None:
 def test_an_unknown_target_gets_the_nearest_name() -> None:
     with pytest.raises(ExportError, match="Did you mean 'python'"):
         render(EXP2_PROGRAM, "pyhton", info())
-    assert set(TARGETS) == {"python", "numba", "c", "proof"}
+    assert set(TARGETS) == {"python", "numba", "torch", "c", "proof"}
+    with pytest.raises(ExportError, match="a function cannot be exported to optax"):
+        render(EXP2_PROGRAM, "optax", info())
 
 
 @pytest.mark.parametrize("target", ["python", "numba", "c"])

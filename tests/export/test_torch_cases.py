@@ -49,7 +49,8 @@ def errors(device: Any, dtype: Any) -> list[Any]:
 INFOS = {
     name: cases.OptimizerInfo(
         optim_cls, optim_inputs_func=inputs, optim_error_inputs_func=errors, supported_impls=("foreach",),
-        supports_complex=False, has_capturable_arg=name == "adamw", not_og_supported_flags=("foreach", "maximize", "capturable"),
+        supports_complex=False, has_capturable_arg=name == "adamw",
+        not_og_supported_flags=("foreach", "maximize", "capturable"),
     )
     for name, optim_cls in CLASSES.items()
 }  # fmt: skip

@@ -20,7 +20,7 @@ from evosearch.language.types import Type
 WEIGHT_DECAY = "weight_decay"
 _TIMES = Op("mul", 2, np.multiply, "a * b", commutative=True, doc="a * b")
 _TAKEN = frozenset({
-    "p", "grad", "self", "torch", "math", "np", "jnp", "jax", "optax", "sys", "one", "zero", "maximize", "dtype", "update",
+    "p", "grad", "self", "torch", "math", "np", "jnp", "jax", "optax", "sys", "maximize", "dtype", "update",
     "weight_decay", *"xyz", *keyword.kwlist,
 })  # fmt: skip
 
