@@ -139,8 +139,8 @@ def measure(sources: Sources, runner: Runner) -> dict[str, float]:
     contender = baseline(known, load_ops(sources.ops))
 
     def plan(scene: Scene) -> Plan[float]:
-        (result,) = yield [scene.trial(contender, Point(1e-3), suite.protocol.tuning_seeds[0])]
-        return result.seconds / scene.horizon
+        results = yield [scene.trial(contender, Point(1e-3), seed) for seed in (*suite.protocol.tuning_seeds, 0)[:2]]
+        return min(result.seconds for result in results) / scene.horizon  # the first one also wakes torch up
 
     return runner.all({scene.problem: plan(scene) for scene in scenes(sources.test, sources.ops, MEASURE_HORIZON)})
 

@@ -6,6 +6,7 @@ Kept in the store's meta: `winner` (of the funnel), and `tests_opened`, after wh
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,9 +131,17 @@ def _select(session: Session, stages: int | None = None) -> Funnelled:
     text = to_text(entrants[found.winner])
     kept: dict[str, Any] = {"id": found.winner, "program": text, "entrants": len(session.store.programs())}
     kept |= {"validation": found.stages[-1].scores[found.winner], "beats_baselines": found.beats}
-    session.store.write_meta({"winner": kept})
+    session.store.write_meta({"winner": kept, "note": _note(found, session.folder.resolve().name)})
     write_json(session.folder / WINNER_FILE, {**found.to_json(), "program": text})
     return found
+
+
+def _note(found: Funnelled, run: str) -> str:
+    """For people: who won, and what it is worth so far."""
+    stage = found.stages[-1]
+    worth = f"{math.exp(stage.scores[found.winner]):.3f} times the loss of the better of AdamW and Lion"
+    gate = "" if found.beats else ", which it does not beat"
+    return f"winner: program {found.winner}, {worth} on validation problems{gate}; how good it is: evosearch assess {run}"
 
 
 def _entrants(session: Session) -> dict[int, Program]:

@@ -91,6 +91,7 @@ def test_the_funnel_chooses_and_keeps_the_winner(here: Path) -> None:
     folder = make_run(here / "lion-1", rules=("signsgd", "sgd_momentum"))
     found = select_run(folder, workers=0)
     kept = json.loads((folder / "winner.json").read_text())
+    assert f"winner: program {found.winner}, " in api.open("lion-1").meta["note"]
     assert kept["winner"] == found.winner and kept["program"].startswith("def train(")
     assert Store.open(folder).meta()["winner"]["id"] == found.winner
 
