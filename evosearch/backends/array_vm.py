@@ -163,7 +163,7 @@ def apply_rule(
         fill_row(values, CONST_BASE + k, constants[k])
     passes, tensors = len(depths), len(offsets) - 1
     if passes == 1:  # the elements know nothing of tensors
-        set_reals(code, depths, passes, values, rows, np.int64(0), tensors)
+        set_reals(code, depths, passes, values, rows, tensors, tensors)
         return write_tensor(code, outputs, depths, rows, w, g, state, offsets[0], offsets[tensors], update)
     fill_row(values, TEMP_BASE + len(code), 1.0)
     for depth in range(1, passes):
@@ -246,10 +246,10 @@ def add_sums(
             span(code, depths[depth, AT_NEEDED], depths[depth, AT_OTHERS], rows, size)
         for i in range(first, last):
             row, column = sum_place(code, i, t, tensors)
-            given = np.int64(code[i, 1])
+            given = int(code[i, 1])
             if given < CONST_BASE:  # an input must not be filled up with zeros
                 copy_row(rows[given], rows[ones + 1], size)
-                given = np.int64(ones + 1)
+                given = ones + 1
             for j in range(size, padded):
                 values[given, j] = 0.0
             values[row, column] += dot(values, given, values, ones, padded)
@@ -258,7 +258,7 @@ def add_sums(
 @kernel
 def moves(outputs: Code, k: int) -> bool:
     """Whether new state k is an input other than itself, which may be replaced before it is read."""
-    return outputs[k + 1] < CONST_BASE and outputs[k + 1] != INPUT_BASE + FIRST_STATE + k
+    return bool(outputs[k + 1] < CONST_BASE and outputs[k + 1] != INPUT_BASE + FIRST_STATE + k)
 
 
 @kernel

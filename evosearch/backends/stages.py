@@ -24,7 +24,7 @@ class Stages:
     """
 
     rule: Program
-    bounds: tuple[tuple[int, int, int, int, int], ...]
+    bounds: tuple[tuple[int, ...], ...]
     array: tuple[bool, ...]
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from evosearch.errors import ProgramError
 from evosearch.language.op import OpSet
-from evosearch.language.program import Program, Signature, Variable
+from evosearch.language.program import Operand, Program, Signature, Variable
 from evosearch.language.text import parse
 from evosearch.language.types import Type
 
@@ -81,7 +81,7 @@ def live_states(rule: Program) -> tuple[bool, ...]:
         needed = reached
 
 
-def _ancestors(program: Program, roots: set[object]) -> set[object]:
+def _ancestors(program: Program, roots: set[Operand]) -> set[Operand]:
     """The operands that `roots` depend on, with `roots`."""
     needed = set(roots)
     for position in reversed(range(len(program.instructions))):
