@@ -96,8 +96,8 @@ def column_sums(f: Singles, at: int, rows: int, columns: int, g: Singles, to: in
 def front_size(m: Ints) -> int:
     """Number of weights before the dense layers."""
     if m[KIND] == CONV:
-        return 10 * m[CHANNELS]  # type: ignore[no-any-return]
-    return m[VOCABULARY] * m[EMBEDDING] if m[KIND] == CHAR else 0  # type: ignore[no-any-return]
+        return 10 * int(m[CHANNELS])
+    return int(m[VOCABULARY] * m[EMBEDDING]) if m[KIND] == CHAR else 0
 
 
 @kernel
@@ -123,7 +123,7 @@ def logits(m: Ints, w: Singles, x: Singles, n: int, z: Singles, f: Singles) -> N
         row = TABLE + layer * COLUMNS
         inputs, outputs, here, there = m[row], m[row + 1], m[row + 2], m[row + COLUMNS + 2]
         width = (outputs + 15) // 16 * 16
-        pack(w, at, inputs, outputs, f, m[row + 3], m[row + 4])
+        pack(w, at, inputs, outputs, f, m[row + 3], m[row + 4] if layer > 0 or m[KIND] != MLP else -1)
         product(f, here, (inputs + 15) // 16 * 16, 1, f, m[row + 3], width, f, there, n, inputs, outputs)
         add_bias_relu(f, there, n, outputs, w, at + inputs * outputs, layer + 1 < m[LAYERS])
         at += (inputs + 1) * outputs
