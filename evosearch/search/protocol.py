@@ -26,12 +26,20 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A candidate that is no program, as a store keeps it: its text, and plain data from which its family reads it."""
+
+    text: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Entrant:
     """A program that enters the archive, with all that the store keeps of it.
 
     Attributes:
         key: canonical hash; unique within a run.
-        program: over the run's op set.
+        program: over the run's op set; of a policy what is written of it.
         cost: by the run's op costs.
         error: what selection uses: the certified real error where there is a certificate, else the sampled maximum.
         metrics: `error_real`, `error_float64`, `error_sampled`, ... (null where unknown); JSON-serializable.
@@ -41,7 +49,7 @@ class Entrant:
     """
 
     key: str
-    program: Program
+    program: Program | Written
     cost: float
     error: float
     metrics: Mapping[str, Any]

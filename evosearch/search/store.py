@@ -19,8 +19,9 @@ from typing import IO, Any
 
 from evosearch.errors import StoreError
 from evosearch.language.json_form import to_json
+from evosearch.language.program import Program
 from evosearch.language.text import to_text
-from evosearch.search.protocol import Evaluated, Told
+from evosearch.search.protocol import Evaluated, Told, Written
 
 SCHEMA = 1
 FILE = "run.sqlite"
@@ -170,6 +171,7 @@ class Store:
             self._slices.append((number, told.evaluations, told.work, counters, busy_seconds, waited_seconds))
             self._evaluated += [_evaluation_row(number, one) for one in told.evaluated]
         for entrant in told.entrants:
+            written = _written(entrant.program)
             self._programs.append(
                 {
                     "key": entrant.key,
@@ -177,8 +179,8 @@ class Store:
                     "cost": float(entrant.cost),
                     "error": float(entrant.error),
                     "metrics": json.dumps(dict(entrant.metrics), sort_keys=True),
-                    "text": to_text(entrant.program),
-                    "json": json.dumps(to_json(entrant.program)),
+                    "text": written.text,
+                    "json": json.dumps(written.data),
                     "parent": entrant.parent,
                     "operators": json.dumps(entrant.operators),
                     "steps": entrant.steps,
@@ -290,6 +292,10 @@ _DUMPED = {
     "checkpoint": "part, data",
     "evaluations": "id, slice, function, rung, scores, live, operator, ancestor, work, text",
 }
+
+
+def _written(program: Program | Written) -> Written:
+    return program if isinstance(program, Written) else Written(to_text(program), to_json(program))
 
 
 def _meta_rows(meta: Mapping[str, Any]) -> list[tuple[str, str]]:

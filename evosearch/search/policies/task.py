@@ -1,0 +1,73 @@
+"""What a run file's [task] becomes where policies are searched: episodes of a network in an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evosearch.evolution.seeds import Layout
+from evosearch.language.op import OpSet
+
+Use = Literal["training", "validation", "test"]
+Weights = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What became of one episode.
+
+    Attributes:
+        score: the return, higher is better; NaN where the environment failed.
+        frames: of the environment that it took (an action repeated four times is four).
+        behaviour: what novelty is measured on, such as the last place; () where the task has no such thing.
+        failure: what the environment raised; "" where nothing went wrong.
+    """
+
+    score: float
+    frames: int
+    behaviour: tuple[float, ...] = ()
+    failure: str = ""
+
+
+@runtime_checkable
+class PolicyTask(Protocol):
+    """A task whose candidates are networks that act in an environment.
+
+    Attributes:
+        threshold: mean score from which on the task counts as solved; None where there is no such score.
+        noisy: whether episodes of one network differ, so that an elite must be chosen by validation episodes.
+    """
+
+    @property
+    def threshold(self) -> float | None: ...
+    @property
+    def noisy(self) -> bool: ...
+
+    def check(self, ops: OpSet) -> None:
+        """TaskError or MissingDependencyError where the environment cannot be used."""
+
+    def describe(self, ops: OpSet | None = None) -> str:
+        """One line for people."""
+
+    def layout(self) -> Layout:
+        """The network's tensors, with the scales of their initial weights."""
+
+    def warm(self, progress: Callable[[str], None]) -> None:
+        """Compile what `episodes` needs; called once, in the process that workers are forked from."""
+
+    def episodes(self, weights: Iterable[Weights], seeds: Sequence[Sequence[int]], use: Use) -> list[list[Episode]]:
+        """Run episodes; a pure function of its arguments, whatever ran before in the process.
+
+        Args:
+            weights: flat weights of one network after another, float32 (layout().size,); each is valid until the next one is
+                taken.
+            seeds: of each network's episodes, from 0 to 2^31 - 1.
+            use: what for; batch shapes may depend on it, scores may not depend on workers.
+
+        Returns:
+            For each network its episodes. An environment that raises fails its episode only.
+        """
