@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import pytest
 
 from evosearch.backends.reference import step
-from evosearch.language.optimizer import read_rule, state_names
-from evosearch.language.program import Program
+from evosearch.language.infer import check_types
+from evosearch.language.optimizer import optimizer_signature, read_rule, state_names
+from evosearch.language.program import Const, Instruction, Program
+from evosearch.language.types import Type
 from evosearch.winners.rules.canonical import canonical, in_units, rate_scale
 from primitives.optimizer import OPTIMIZER
 from primitives.rules import RULES
@@ -98,3 +101,39 @@ def test_the_guard_of_a_division_is_kept() -> None:
     lines = ("s = mul(v1, 0.5)", "v1 = interp(g, s, 0.9)", "u = div(g, v1)", "h = mul(u, 0.001)", "update = mul(h, lr)")
     before = rule(*lines)
     same_updates(before, canonical(before, OPTIMIZER))
+
+
+CONSTANTS = (0.5, 2.0, 0.9, -1.0, 1.0, 0.1, 3.0, 0.99, 0.0)
+FREQUENT = ("add", "sub", "mul", "div", "interp", "interp", "square", "sqrt", "abs", "sign")
+
+
+def random_rule(rng: np.random.Generator) -> Program:
+    """Twelve statements over all ops, linear ones above all."""
+    signature = optimizer_signature(2)
+    types = [variable.type for variable in signature.inputs]
+    body: list[Instruction] = []
+    while len(body) < 12:
+        op = OPTIMIZER[str(rng.choice(FREQUENT))] if rng.random() < 0.7 else OPTIMIZER.ops[rng.integers(len(OPTIMIZER.ops))]
+        args = [int(rng.integers(max(0, len(types) - 5) if rng.random() < 0.5 else 0, len(types))) for _ in range(op.arity)]
+        given = [Const(float(rng.choice(CONSTANTS))) if rng.random() < 0.25 else arg for arg in args]
+        result = op.rule([Type.REAL if isinstance(arg, Const) else types[arg] for arg in given])
+        if result is not None:
+            body.append(Instruction(op, tuple(given)))
+            types.append(result)
+    arrays = [number for number, kind in enumerate(types) if kind is Type.ARRAY][-5:]
+    return Program(signature, tuple(body), tuple(int(number) for number in rng.choice(arrays, 3)))
+
+
+def test_random_rules_keep_their_updates() -> None:
+    compared = 0
+    for seed in range(80):
+        before = random_rule(np.random.default_rng(seed))
+        after = canonical(before, OPTIMIZER)
+        check_types(after)
+        want = np.array(list(islice(trajectory(before), 4)))
+        if np.isfinite(want).all() and abs(want).max() < 1e6:
+            got = np.array(list(islice(trajectory(after), 4)))
+            size = max(1.0, abs(want).max())
+            np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-8 * size, err_msg=f"{before}\n{after}")
+            compared += 1
+    assert compared > 40

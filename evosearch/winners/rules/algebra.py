@@ -140,6 +140,8 @@ class Algebra:
                 return self._sqrt(a)
             case "sign", [a]:
                 return self._sign(a)
+            case ("norm" | "global_norm" | "dot" | "cosine_sim" | "clip_by_global_norm"), [*_] if () in args:
+                return ZERO
             case ("min" | "max"), [a, b] if key(a) == key(b):
                 return a
             case "max", [a, b] if key(a) == key(scaled(b, -1.0)):
@@ -292,7 +294,7 @@ class Algebra:
             if leading < 0 and op in _ODD | _EVEN:
                 side = -1.0 if op in _ODD else 1.0
                 args = (scaled(args[0], -1.0),)
-            if op in ("norm", "global_norm") and abs(leading) != 1.0:
+            if op in ("norm", "global_norm") and leading != 1.0:
                 return scaled(self._function(op, (scaled(args[0], 1.0 / leading),)), abs(leading))
             inner = self._alone(args[0])
             if inner is not None and (op, inner.op) in _UNDOES:

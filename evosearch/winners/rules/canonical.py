@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from evosearch.language.infer import without_dead_code
+from evosearch.errors import ProgramError
+from evosearch.language.infer import check_types, without_dead_code
 from evosearch.language.op import OpSet
 from evosearch.language.optimizer import RATE, UPDATE, WEIGHT, live_states, state_names
 from evosearch.language.program import Const, Instruction, Operand, Program
@@ -75,14 +76,23 @@ def canonical(rule: Program, ops: OpSet, *, rate_gauge: bool = False) -> Program
         rate_gauge: also absorb the constant factor on the update into lr: lr then means another rate.
     """
     for _ in range(_ROUNDS):
-        before = str(rule)
         reading = _read(rule, ops)
         if rate_gauge:
             reading = reading.with_scale(RATE, 1.0 / _rate_scale(reading))
-        rule = _ordered(reading.written())
-        if str(rule) == before:
+        after = _ordered(reading.written())
+        if str(after) == str(rule) or not _fits(after):
             break
+        rule = after
     return rule
+
+
+def _fits(rule: Program) -> bool:
+    """Whether types fit still: a norm of an array cannot be written any more once that is a real, such as lr + 0 g."""
+    try:
+        check_types(rule)
+    except ProgramError:
+        return False
+    return True
 
 
 def rate_scale(rule: Program, ops: OpSet) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from evosearch.errors import ConfigError
-from evosearch.evaluation.fitness import Fitness
+from evosearch.evaluation.fitness import Fitness, Score
 from evosearch.evaluation.racing import draw_seeds
 from evosearch.evaluation.training import Trainer
 from evosearch.evaluation.tuning import Tuned
@@ -19,27 +19,44 @@ from evosearch.winners.rules.simplify import Simplified, Step, simplify, stateme
 from evosearch.winners.rules.trial import Effect, Margin
 
 SCHEMA = 1
-_TUNING = 2  # seeds on which a rule's rates are tuned before it is measured on others
+_TUNING = 2  # seeds on which rates are tuned before a rule is measured on others
+_NEAR = 0.02  # a rule this near to the original at the original's rates needs none of its own
 
 
 @dataclass
 class _Scorer:
-    """Scores on the dearest rung; a rule is tuned once, on seeds of their own."""
+    """Scores on the dearest rung.
+
+    The original is tuned once, on seeds of its own. Others are trained at its rates and decay, since to tune each anew would
+    add the luck of the tuning to every difference; they are tuned themselves where they do badly there.
+    """
 
     fitness: Fitness
     seed: int
     _tuned: dict[str, dict[str, Tuned]] = field(default_factory=dict)
+    _first: Score | None = None
 
     def __call__(self, rule: Program, draws: Sequence[int]) -> Sequence[float]:
         text, rung = str(rule), len(self.fitness.settings.rungs) - 1
         if text not in self._tuned:
-            score = self.fitness.score(rule, rung, draw_seeds(self.seed, "simplify tuning", 0, _TUNING))
-            self._tuned[text] = dict(score.tuned) if score.status == "ok" else {}
+            self._tuned[text] = self._tune(rule, rung)
         if not self._tuned[text]:
             return ()
         seeds = [draw_seeds(self.seed, "simplify", draw, 1)[0] for draw in draws]
         score = self.fitness.measure(rule, rung, seeds, self._tuned[text])
         return score.cases if score.status == "ok" else ()
+
+    def _tune(self, rule: Program, rung: int) -> dict[str, Tuned]:
+        seeds = draw_seeds(self.seed, "simplify tuning", 0, _TUNING)
+        if self._first is None:
+            self._first = self.fitness.score(rule, rung, seeds)
+            return dict(self._first.tuned) if self._first.status == "ok" else {}
+        there = self.fitness.measure(rule, rung, seeds, self._first.tuned)
+        if there.status == "ok" and there.fitness <= self._first.fitness + _NEAR:
+            return dict(self._first.tuned)
+        own = self.fitness.score(rule, rung, seeds, self._first.tuned)
+        best = min((there, own), key=lambda score: (score.status != "ok", score.fitness))
+        return dict((own if best is own else self._first).tuned) if best.status == "ok" else {}
 
 
 def simplify_of_run(
