@@ -19,11 +19,12 @@ torch = pytest.importorskip("torch", reason="pip install 'evosearch[torch]'")
 
 OWN = {
     "sums": "def train(w, g, v1, lr):\n    n = global_norm(g)\n    c = dot(g, w)\n    u = div(g, n)\n    u = mul(u, c)\n"
-    "    s = norm(u)\n    x = mul(u, s)\n    v1 = add(v1, s)\n    a = max(lr, s)\n    u = mul(x, a)\n    return u, v1",
+    "    s = norm(u)\n    x = mul(u, s)\n    v1 = add(v1, s)\n    a = max(lr, s)\n    u = mul(x, a)\n"
+    "    u = clip(u, 0.1)\n    return u, v1",
     "held": "def train(w, g, v1, v2):\n    a = interp(g, v1, 0.5)\n    return v2, v2, a",
     "numbers": "def train(w, g, v1, lr, step):\n    x = sin(step)\n    y = exp(lr)\n    x = mul(x, y)\n    return x, 0.25",
-    "lists": "def train(w, g, lr):\n    a = max(lr, 0.5)\n    x = arcsinh(g)\n    x = max(x, a)\n    y = sub(a, x)\n    y = clip(y, a)\n"
-    "    y = power(2.0, y)\n    return y",
+    "lists": "def train(w, g, lr):\n    a = max(lr, 0.5)\n    x = arcsinh(g)\n    x = max(x, a)\n    y = sub(a, x)\n"
+    "    y = clip(y, a)\n    y = power(2.0, y)\n    return y",
 }
 
 
@@ -86,5 +87,5 @@ def test_what_is_written() -> None:
     assert "abs" not in names and names.count("sqrt") == 1
     lines = torch_source(lowered, foreach=False).lines
     assert {"v1.lerp_(g, 1.0 - 0.9)", "v2.lerp_(g2, 1.0 - 0.999)", "m.add_(w, alpha=0.01)"} <= set(lines)
-    twice = read_rule("def train(w, g):\n    a = norm(g)\n    b = norm(g)\n    c = mul(a, b)\n    u = mul(g, c)\n    return u", OPTIMIZER)
-    assert [i.op.name for i in lower(twice).program.instructions] == ["norm", "mul", "mul"]
+    twice = "def train(w, g):\n    a = norm(g)\n    b = norm(g)\n    c = mul(a, b)\n    u = mul(g, c)\n    return u"
+    assert [i.op.name for i in lower(read_rule(twice, OPTIMIZER)).program.instructions] == ["norm", "mul", "mul"]
