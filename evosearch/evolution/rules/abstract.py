@@ -8,9 +8,10 @@ depends on it, in this step or a later one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 
-from evosearch.evolution.rules.genome import Argument, Genome, Grammar
+from evosearch.evolution.rules.genome import Argument, Genome, Grammar, Statement
 from evosearch.language.program import Const, Instruction, Operand, Program
 
 REASONS = ("undefined", "types", "no update", "no gradient")
@@ -18,20 +19,28 @@ REASONS = ("undefined", "types", "no update", "no gradient")
 or not as an array; the update does not depend on the gradient."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Meaning:
     """What abstract execution found of a valid genome.
 
     Attributes:
-        program: its live operations, each once, in order; what is trained and stored.
         key: 64 bits of a hash of what it computes, structurally; names, dead code and the order of statements do not matter,
             nor which state variable is which.
-        live: number of statements that matter.
+        live: number of its live operations, each once.
     """
 
-    program: Program
     key: int
     live: int
+    _grammar: Grammar
+    _values: list[Value]
+    _names: list[int]
+    _alive: list[int]
+    _outputs: list[Argument]
+
+    @cached_property
+    def program(self) -> Program:
+        """Its live operations in order; what is trained and stored."""
+        return _program(self._grammar, self._values, self._names, self._alive, self._outputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +55,15 @@ Value = tuple[int, tuple[Argument, ...]]
 
 
 def execute(genome: Genome, grammar: Grammar) -> Meaning | Refused:
-    """Abstract execution; takes about 50 microseconds for 20 statements."""
+    """Abstract execution; dead statements are not looked at, whatever they are."""
     count = len(grammar.inputs)
     current: dict[int, Argument] = dict(enumerate(range(count)))
     types = list(grammar.input_types)
     values: list[Value] = []
     names: list[int] = []
-    made_by: list[int] = []  # statement by value
     numbers: dict[Value, int] = {}
     commutes, neutral, results = grammar.commutes, grammar.neutral, grammar.results
-    for position, (destination, code, arguments) in enumerate(genome):
+    for destination, code, arguments in _reaching(genome, grammar):
         try:
             args = tuple([a if isinstance(a, float) else current[a] for a in arguments])
         except KeyError:
@@ -75,7 +83,6 @@ def execute(genome: Genome, grammar: Grammar) -> Meaning | Refused:
             values.append(value)
             types.append(result)
             names.append(destination)
-            made_by.append(position)
         current[destination] = number
     update = current.get(grammar.update)
     if not isinstance(update, int) or types[update] == 0:
@@ -85,8 +92,24 @@ def execute(genome: Genome, grammar: Grammar) -> Meaning | Refused:
         return Refused("no gradient")
     alive = [number for number in range(count, count + len(values)) if number in needed]
     outputs = [update, *(current[state] if state in states else state for state in grammar.states)]
-    program = _program(grammar, values, names, alive, outputs)
-    return Meaning(program, _key(values, outputs, states, grammar), len(alive))
+    return Meaning(_key(values, outputs, states, grammar), len(alive), grammar, values, names, alive, outputs)
+
+
+def _reaching(genome: Genome, grammar: Grammar) -> list[Statement]:
+    """The statements that the update may depend on, in this step or, by way of the state, in a later one."""
+    states: set[int] = set()
+    while True:
+        wanted, kept = {grammar.update, *states}, []
+        for statement in reversed(genome):
+            destination, _, arguments = statement
+            if destination in wanted:
+                wanted.discard(destination)
+                wanted.update([arg for arg in arguments if not isinstance(arg, float)])
+                kept.append(statement)
+        read = wanted.intersection(grammar.states)
+        if read <= states:
+            return kept[::-1]
+        states |= read
 
 
 def _order(argument: Argument) -> tuple[bool, Argument]:
