@@ -26,6 +26,8 @@ from evosearch.search.rules.settings import RuleSettings
 SLICE = "evosearch.search.rules.slices:run_slice"
 ENTRY = "evosearch.search.rules.entry:run_entry"
 WARM = "evosearch.search.rules.workshop:warm"
+AUDITS = 2
+"""Cache hits that a slice trains again, until there were enough."""
 ENTRIES = 0.25
 """Most of the work that may go into entries: what they prove is worth less than what is still to be found."""
 
@@ -149,7 +151,7 @@ class RuleSearch:
         return told
 
     def _add_slice(self, number: int) -> None:
-        audits = min(self._audits, -(-self._settings.audits // (4 * self._settings.islands)))
+        audits = min(self._audits, AUDITS)
         self._audits -= audits
         self._queue.append(
             _Ticket(
