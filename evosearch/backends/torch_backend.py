@@ -95,8 +95,9 @@ def compile_rule(rule: Program, *, foreach: bool = True, compiled: bool = False)
     run = _defined(f"def update({', '.join(_parameters(rule))}):\n", [*source.lines, f"return {source.update}"])
     if foreach and not compiled:
         return TorchRule(rule, functools.partial(_run_lists, run) if in_turn else run)
-    single = torch.compile(run, dynamic=True) if compiled else run
-    return TorchRule(rule, functools.partial(_run_tensors, single, in_turn, compiled))
+    if compiled:
+        return TorchRule(rule, functools.partial(_run_compiled, run, torch.compile(run, dynamic=True)))
+    return TorchRule(rule, functools.partial(_run_tensors, run, in_turn))
 
 
 def _parameters(rule: Program) -> list[str]:
@@ -107,12 +108,24 @@ def _run_lists(run: Callable[..., Any], *given: Any) -> Any:
     return together([run(*given)])[0]
 
 
-def _run_tensors(run: Callable[..., Any], in_turn: bool, compiled: bool, *given: Any) -> list[Any]:
+def _run_tensors(run: Callable[..., Any], in_turn: bool, *given: Any) -> list[Any]:
     *tensors, lr, step = given
-    if compiled:  # numbers would be compiled in
-        lr, step = (torch.as_tensor(x, dtype=torch.float64) for x in (lr, step))
     updates = [run(*one, lr, step) for one in zip(*tensors, strict=True)]
     return together(updates) if in_turn else updates
+
+
+def _run_compiled(run: Callable[..., Any], compiled: Callable[..., Any], *given: Any) -> list[Any]:
+    """Flat views share one kernel; what has none, or is too small to share it, goes without."""
+    *tensors, lr, step = given
+    numbers = [torch.as_tensor(x, dtype=torch.float64) for x in (lr, step)]  # a float would be compiled in
+    updates = []
+    for one in zip(*tensors, strict=True):
+        if one[0].numel() < 2 or not all(x.is_contiguous() for x in one):
+            updates.append(run(*one, lr, step))
+        else:
+            update = compiled(*(x.view(-1) for x in one), *numbers)
+            updates.append(update.view_as(one[0]) if isinstance(update, Tensor) else update)
+    return updates
 
 
 def together(updates: Sequence[Any]) -> list[Any]:
