@@ -26,7 +26,7 @@ from evosearch.language.program import Program
 WORK_LIMIT = 400
 """Pieces that a certificate may look at."""
 
-TOLERANCE = 0.004
+TOLERANCE = 1e-4
 """By how much a certified bound may exceed the true maximum, relatively."""
 
 _REACH = 4  # the first pieces about singular points, as a share of the interval

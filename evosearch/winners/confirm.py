@@ -23,7 +23,7 @@ from evosearch.winners.fitter import Fitter, target_points
 from evosearch.winners.shorten import PAIR_DIGITS, harmless, to_digits
 from evosearch.winners.simplify import Version, shortening, simplify
 
-HARMLESS = 1e-4
+HARMLESS = 2e-5
 """By how much simplification may raise the certified error, relatively."""
 
 _AT_POINTS = 0.8 * HARMLESS  # of that, what is used up at the dense points; the true maximum lies between them
