@@ -20,7 +20,7 @@ from evosearch.search.protocol import Search
 from evosearch.search.rules.task import RuleTask
 from evosearch.search.work import Problem
 
-FIT_POINTS, PROBE_POINTS, DENSE_POINTS = 32, 128, 256
+FIT_POINTS, PROBE_POINTS, DENSE_POINTS = 32, 128, 1024
 MOST_LEVELS = 64
 STARTED = ("pareto", "hillclimb")
 """Algorithms that can start from a program; it is one of the core's variable where the target is factored."""
