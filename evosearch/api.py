@@ -32,6 +32,7 @@ __all__ = [
     "compare",
     "list_runs",
     "open",
+    "replay",
     "resume",
     "run",
     "shipped_tasks",
@@ -195,6 +196,26 @@ def simplify(
     file.write_text(result["program"], encoding="utf-8")
     file.with_suffix(".json").write_text(json.dumps(result, indent=2, allow_nan=False), encoding="utf-8")
     return result
+
+
+def replay(path: str | Path, id: int, *, genes: int | None = None) -> dict[str, Any]:
+    """Rebuild a policy from its genome, play its episodes again and check its weights; see `evosearch.winners.replay`.
+
+    Args:
+        genes: rebuild its ancestor of so many genes.
+
+    Raises:
+        ConfigError: where the run searches no policies.
+        ProgramError: where the stored genome is damaged.
+    """
+    from evosearch.winners.replay import replay as replay_policy
+
+    opened = open(path)
+    if opened.config.family != "policy":
+        raise ConfigError(f"run {opened.name} searches no policies; `evosearch inspect` shows its programs")
+    stored = opened.program(id)
+    kept = opened.evaluations_kept() if genes is not None else ()
+    return replay_policy(opened.config, opened.load(stored), opened.programs, kept, genes).to_plain()
 
 
 def compare(paths: Iterable[str | Path]) -> dict[str, Any]:

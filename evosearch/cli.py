@@ -354,6 +354,32 @@ def simplify(run: str, id: int, margin: float, seeds: int, output: Path | None, 
 
 
 @_cli.command()
+@click.argument("run", metavar="RUN")
+@click.argument("id", type=int, metavar="ID")
+@click.option("--genes", type=int, metavar="K", help="Its ancestor of K genes.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
+def replay(run: str, id: int, genes: int | None, as_json: bool) -> int:
+    """Rebuild a policy or an ancestor of it from its genome, and play its episodes again.
+
+    Exit code 1 where the weights do not have the hash that the run kept.
+
+    \b
+    Examples:
+      evosearch replay hard-maze-1 7
+      evosearch replay hard-maze-1 7 --genes 12
+    """
+    from evosearch import api
+    from evosearch.report.replay import replayed
+
+    result = api.replay(run, id, genes=genes)
+    if as_json:
+        _print_json(result)
+    else:
+        _print_lines(replayed(result))
+    return DONE if result["same_weights"] else CHECK_FAILED
+
+
+@_cli.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
 def compare(runs: tuple[str, ...], as_json: bool) -> int:

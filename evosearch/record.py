@@ -13,7 +13,6 @@ from evosearch import __version__
 from evosearch.errors import ConfigError, ExportError, StoreError
 from evosearch.language.json_form import from_json
 from evosearch.language.op import OpSet
-from evosearch.language.program import Program
 from evosearch.report.views import VIEWS, View
 from evosearch.search import folders
 from evosearch.search.config import FunctionTask, RunConfig, Task
@@ -132,6 +131,7 @@ class Run:
             "schema_version": SHOW_SCHEMA,
             **self.summary(),
             **({"note": self.meta["note"]} if self.meta.get("note") else {}),
+            **self.view.extra_json(self.front(), self.counters()),
             "front": [self.view.json_row(program) for program in self.front()],
         }
 
@@ -174,8 +174,12 @@ class Run:
         workers = {"jobs": self.totals["busy_seconds"], "waiting": self.totals["waited_seconds"]}
         return {name: round(float(seconds), 3) for name, seconds in {**workers, **parent}.items()}
 
-    def load(self, program: StoredProgram) -> Program:
-        """The program itself, over the run's op set; imports the module that holds the op set."""
+    def load(self, program: StoredProgram) -> Any:
+        """The `Program` itself, over the run's op set, or a `Policy`; imports the module that holds the op set or the task."""
+        if self.config.family == "policy":
+            from evosearch.search.policies.member import read_policy
+
+            return read_policy(program.json, self.task().layout())  # type: ignore[attr-defined]
         return from_json(program.json, self.config.load_ops())
 
     def task(self) -> Task:

@@ -48,6 +48,7 @@ def quantiles() -> NDArray[np.float32]:
     return table
 
 
+@functools.cache  # a mutation of a small network takes less time than to look its kernel up
 def load() -> ModuleType:
     """The compiled kernels of this module."""
     return compile_modules((__name__,), "noise")

@@ -7,21 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from evosearch.language.program import Program
 from evosearch.report.table import Classical
-from evosearch.search.store import StoredProgram
+from evosearch.search.config import RunConfig
+from evosearch.search.store import StoredEvaluation, StoredProgram
 
 
 class DrawnRun(Protocol):
     """What pictures know of a run."""
 
     task_text: str
+    config: RunConfig
 
     @property
     def programs(self) -> Sequence[StoredProgram]: ...
     def front(self) -> Sequence[StoredProgram]: ...
     def program(self, id: int) -> StoredProgram: ...
-    def load(self, program: StoredProgram) -> Program: ...
+    def load(self, program: StoredProgram) -> Any: ...
+    def evaluations_kept(self) -> Sequence[StoredEvaluation]: ...
     def task(self) -> Any: ...
     def classical(self) -> Classical: ...
 
@@ -70,3 +72,17 @@ def rule_front(run: DrawnRun, path: Path) -> None:
 
     found = [(program.cost, math.exp(program.error)) for program in run.front()]
     plot_front(found, (), path, title=run.task_text, label="loss over that of the better of AdamW and Lion")
+
+
+def policy_curve(run: DrawnRun, id: int, path: Path) -> None:
+    """What the task draws of a policy among all behaviours of its run."""
+    from evosearch.report import behaviour
+
+    behaviour.policy_curve(run, id, path)
+
+
+def policy_front(run: DrawnRun, path: Path) -> None:
+    """Scores by frames."""
+    from evosearch.report import behaviour
+
+    behaviour.policy_front(run, path)

@@ -20,7 +20,7 @@ _FOUND, _CLASSICAL, _QUIET = "#0b6e99", "#c0561a", "#9a9a9a"
 
 
 @contextmanager
-def _picture(path: Path, size: tuple[float, float]) -> Iterator[Any]:
+def picture(path: Path, size: tuple[float, float]) -> Iterator[Any]:
     """Axes that are written to `path` in the end; EvosearchError where that cannot be written."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -39,7 +39,7 @@ def _picture(path: Path, size: tuple[float, float]) -> Iterator[Any]:
 
 def plot_curve(curve: Curve, path: Path, *, title: str, measure: str, bound: float | None = None) -> None:
     """The signed error along the interval, with the certified bound as a band where there is one."""
-    with _picture(path, (7.0, 3.6)) as axes:
+    with picture(path, (7.0, 3.6)) as axes:
         if bound is not None:
             axes.axhspan(-bound, bound, color=_FOUND, alpha=0.08, linewidth=0)
             for edge in (-bound, bound):
@@ -63,7 +63,7 @@ def plot_front(
     label: str,
 ) -> None:
     """Error (`label` says which) against cost, (cost, error) pairs: what was found and the best classical programs."""
-    with _picture(path, (7.0, 4.2)) as axes:
+    with picture(path, (7.0, 4.2)) as axes:
         for points, colour, marker, name in (
             (classical, _CLASSICAL, "s", "best classical program"),
             (found, _FOUND, "o", "found by evosearch"),
@@ -84,7 +84,7 @@ def plot_front(
 
 def plot_records(lines: Mapping[str, Sequence[tuple[float, float]]], path: Path, *, title: str) -> None:
     """Ratios of losses of record holders in the order of entry, one line a kind of measurement."""
-    with _picture(path, (7.0, 3.6)) as axes:
+    with picture(path, (7.0, 3.6)) as axes:
         for (name, points), colour in zip(lines.items(), (_QUIET, _FOUND, _CLASSICAL), strict=False):
             if points:
                 ids, ratios = zip(*points, strict=True)
@@ -92,6 +92,34 @@ def plot_records(lines: Mapping[str, Sequence[tuple[float, float]]], path: Path,
         axes.axhline(1.0, color="black", linewidth=0.6)
         axes.set_xlabel("program")
         axes.set_ylabel("loss over the better baseline's")
+        axes.set_title(title, fontsize=10)
+        if axes.lines:
+            axes.legend(fontsize=8, frameon=False, loc="best")
+
+
+def plot_scores(
+    lines: Mapping[str, Sequence[tuple[float, float]]],
+    tests: Sequence[tuple[float, Mapping[str, Any]]],
+    published: Mapping[str, Sequence[tuple[float, float]]],
+    path: Path,
+    *,
+    title: str,
+) -> None:
+    """Scores by frames: lines a generation, tests of elites with their intervals, curves that others have published."""
+    with picture(path, (7.0, 4.2)) as axes:
+        for (name, points), colour in zip(lines.items(), (_QUIET, "#c9c9c9"), strict=False):
+            if points:
+                axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.0, label=name)
+        if tests:
+            at = [x for x, _ in tests]
+            means = [test["mean"] for _, test in tests]
+            half = [0.0 if test["low"] is None else (test["high"] - test["low"]) / 2.0 for _, test in tests]
+            label = "elites, test mean with 95% interval"
+            axes.errorbar(at, means, yerr=half, fmt="o", color=_FOUND, markersize=4.0, label=label)
+        for name, points in published.items():
+            axes.plot(*zip(*points, strict=True), "s--", color=_CLASSICAL, linewidth=1.0, markersize=4.0, label=name)
+        axes.set_xlabel("frames of training")
+        axes.set_ylabel("score")
         axes.set_title(title, fontsize=10)
         if axes.lines:
             axes.legend(fontsize=8, frameon=False, loc="best")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evosearch.report import functions, inspection, pictures, rules, table
+from evosearch.report import functions, inspection, pictures, policies, rules, table
 from evosearch.report.pictures import DrawnRun
 from evosearch.report.table import Classical, Member
 from evosearch.search.store import StoredProgram
@@ -30,6 +30,7 @@ class View:
         curve: draws one program of a run (its id) to a file, and is called `curve_name`.
         front_picture: draws a run's front to a file.
         record_counters: whether a run's record has the sums of its counters.
+        extra_json: what `show --json` says of the whole run beside its front, from the front and the run's counters.
     """
 
     counted: str
@@ -45,6 +46,7 @@ class View:
     curve_name: str
     front_picture: Callable[[DrawnRun, Path], None]
     record_counters: bool = False
+    extra_json: Callable[[Sequence[StoredProgram], Mapping[str, float]], dict[str, Any]] = lambda _front, _counters: {}
 
 
 VIEWS: Mapping[str, View] = {
@@ -76,6 +78,22 @@ VIEWS: Mapping[str, View] = {
         curve_name="fitness of the record holders",
         front_picture=pictures.rule_front,
         record_counters=True,
+    ),
+    "policy": View(
+        counted="policies played",
+        worth="score",
+        short=policies.short,
+        live_table=policies.live_table,
+        front_table=policies.front_table,
+        remarks=policies.remarks,
+        inspection=policies.inspection,
+        json_row=policies.json_row,
+        next_line=policies.next_line,
+        curve=pictures.policy_curve,
+        curve_name="picture",
+        front_picture=pictures.policy_front,
+        record_counters=True,
+        extra_json=policies.extra_json,
     ),
 }
 """By the name of the family; see `evosearch.search.config.FAMILIES`."""

@@ -16,6 +16,7 @@ from evosearch.language.op import OpSet
 from evosearch.search.config import FunctionTask, RunConfig, SearchConfig, Task
 from evosearch.search.enumeration import EnumerationSearch
 from evosearch.search.pareto import Confirm, ParetoSearch
+from evosearch.search.policies.task import PolicyTask
 from evosearch.search.protocol import Search
 from evosearch.search.rules.task import RuleTask
 from evosearch.search.work import Problem
@@ -40,6 +41,10 @@ def make_search(config: RunConfig, task: Task, ops: OpSet, confirm: str) -> Sear
         from evosearch.search.rules.start import make_rule_search  # what functions do not need
 
         return make_rule_search(config, task)
+    if isinstance(task, PolicyTask):
+        from evosearch.search.policies.start import make_policy_search
+
+        return make_policy_search(config, task)
     settings = config.search
     if not (isinstance(task, FunctionTask) and isinstance(settings, SearchConfig)):
         raise ConfigError(f"algorithm '{settings.algorithm}' needs a task of functions, not {type(task).__name__}")

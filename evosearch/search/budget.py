@@ -44,7 +44,7 @@ class Budget:
         return str(self.evaluations) if self.evaluations is not None else f"{self.seconds:g}s"
 
 
-GOAL_FIELDS = ("cost", "error", "error_float64", "certified_error")
+GOAL_FIELDS = ("cost", "error", "error_float64", "certified_error", "score", "solved")
 
 
 @dataclass(frozen=True)

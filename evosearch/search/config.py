@@ -15,6 +15,8 @@ from evosearch.language.op import OpSet
 from evosearch.language.program import Program, Signature, function_signature
 from evosearch.language.text import Header, parse
 from evosearch.search.loader import load_reference, shipped_folder
+from evosearch.search.policies.settings import PolicySettings
+from evosearch.search.policies.task import PolicyTask
 from evosearch.search.rules.settings import RuleSettings
 from evosearch.search.rules.task import RuleTask
 from evosearch.search.settings import Settings
@@ -105,13 +107,18 @@ class SearchConfig(Settings):
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of search: what its tasks can do, and what its [search] table holds."""
+    """A kind of search: what its tasks can do, what its [search] table holds, and whether its candidates are of ops."""
 
     task: type
     settings: type[Settings]
+    has_ops: bool = True
 
 
-FAMILIES: Mapping[str, Family] = {"function": Family(FunctionTask, SearchConfig), "rule": Family(RuleTask, RuleSettings)}
+FAMILIES: Mapping[str, Family] = {
+    "function": Family(FunctionTask, SearchConfig),
+    "rule": Family(RuleTask, RuleSettings),
+    "policy": Family(PolicyTask, PolicySettings, has_ops=False),
+}
 """By the name that a run keeps, so that it can be shown without the code of its task."""
 
 
@@ -121,7 +128,7 @@ class RunConfig:
 
     Attributes:
         name: of the run file, without its suffix; new runs are named NAME-N.
-        ops: reference to an `OpSet`, such as "primitives.arithmetic:FIELD".
+        ops: reference to an `OpSet`, such as "primitives.arithmetic:FIELD"; "" for policies.
         task: the [task] table: `use`, a reference to a dataclass, and that class's fields.
         search: the [search] table, as the family has it.
         family: of `FAMILIES`; a run file need not say it, for the task does.
@@ -155,6 +162,9 @@ class RunConfig:
         family = rest.get("family", "function")
         if family not in FAMILIES:
             raise ConfigError(f"run file '{name}': unknown family '{family}'.{nearest(str(family), FAMILIES)}")
+        if FAMILIES[family].has_ops != bool(top.ops):
+            reference = "name an op set, as in ops = \"primitives.arithmetic:FIELD\"" if not top.ops else "leave ops out"
+            raise ConfigError(f"run file '{name}': ops is '{top.ops}' for a task of the family '{family}'; {reference}")
         search = from_table(FAMILIES[family].settings, _subtable(rest, "search", name), "search")
         return cls(name, top.ops, task, search, family, top.only, top.costs)
 
@@ -172,7 +182,9 @@ class RunConfig:
         return dataclasses.replace(self, search=dataclasses.replace(self.search, **changes))
 
     def load_ops(self) -> OpSet:
-        """The op set that the run's programs use."""
+        """The op set that the run's programs use; an empty one where candidates are no programs."""
+        if not FAMILIES[self.family].has_ops:
+            return OpSet("none", ())
         ops = load_reference(self.ops, "ops")
         if not isinstance(ops, OpSet):
             raise ConfigError(f"ops: '{self.ops}' is no OpSet but {type(ops).__name__}")
@@ -225,7 +237,7 @@ def _methods(protocol: type) -> set[str]:
 class _Top:
     """The top-level keys of a run file that are no tables of their own."""
 
-    ops: str
+    ops: str = ""
     only: tuple[str, ...] = ()
     costs: Mapping[str, float] = field(default_factory=dict)
 

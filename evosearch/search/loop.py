@@ -251,6 +251,8 @@ def goal_fields(entrant: Scored) -> dict[str, float | None]:
         "error": entrant.error,
         "error_float64": entrant.metrics.get("error_float64"),
         "certified_error": entrant.metrics.get("error_real"),
+        "score": entrant.metrics.get("score"),
+        "solved": entrant.metrics.get("solved"),
     }
 
 

@@ -1,10 +1,10 @@
 """The Hard Maze with range finders as a kernel: the robot, its sensors, and a small network that steers it.
 
 Geometry and dynamics are those of the reference (Lehman and Stanley 2011, and uber-research/deep-neuroevolution, which
-copies it): 13 walls, a robot of radius 8, speed and turning rate within 3, a step that would hit a wall is skipped. The
-network has 11 inputs (1, six range finders over 100 units, four radar slices towards the goal) and two outputs
-in (0, 1) that change the turning rate and the speed by at most 1/2. Sine, cosine and tanh are polynomials: no libm, so that an
-episode ends in the same place on every machine.
+copies it): 13 walls, a robot of radius 8, speed and turning rate within 3, a step that would hit a wall is skipped; an episode
+ends at the goal. The network has 11 inputs (1, six range finders over 100 units, four radar slices towards the goal) and two
+outputs in (0, 1) that change the turning rate and the speed by at most 1/2. Sine, cosine and tanh are polynomials: no libm, so
+that an episode ends in the same place on every machine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REACHED = 10.0
 @kernel
 def sine(turns: float) -> float:
     """sin(2 pi turns) to 1e-9: a Taylor polynomial on a quarter turn about 0."""
-    t = turns - np.floor(turns + 0.5)
+    t: float = turns - np.floor(turns + 0.5)
     if t > 0.25:
         t = 0.5 - t
     elif t < -0.25:
@@ -89,14 +89,17 @@ def look(x: float, y: float, rays: NDArray[np.float64], walls: NDArray[np.float6
 def sense(
     x: float,
     y: float,
-    heading: float,
+    c: float,
+    s: float,
     walls: NDArray[np.float64],
     goal: NDArray[np.float64],
     rays: NDArray[np.float64],
     seen: NDArray[np.float64],
 ) -> None:
-    """Fill seen (11,): 1, range finders at -90, -45, 0, 45, 90 and 180 degrees, radar ahead, left, behind, right."""
-    s, c = sine(heading), sine(heading + 0.25)
+    """Fill seen (11,): 1, range finders at -90, -45, 0, 45, 90 and 180 degrees, radar ahead, left, behind, right.
+
+    c, s: cosine and sine of the heading.
+    """
     h = 0.7071067811865476
     rays[0, 0], rays[1, 0] = s, -c
     rays[0, 1], rays[1, 1] = h * (c + s), h * (s - c)
@@ -148,22 +151,39 @@ def episode(
     goal: NDArray[np.float64],
     path: NDArray[np.float64],
 ) -> int:
-    """Steer one robot; path float64 (steps + 1, 2) takes its places. The first step at which the goal was reached, or -1."""
+    """Steer one robot until it is at the goal, or for `steps`; how many it took. path (steps + 1, 2) takes its places."""
     seen, inner, rays = np.empty(INPUTS), np.empty(hidden + OUTPUTS), np.ones((3, 8))
     x, y, heading, speed, turning = start[0], start[1], 0.0, 0.0, 0.0
-    reached = -1
     path[0, 0], path[0, 1] = x, y
     for step in range(steps):
-        sense(x, y, heading, walls, goal, rays, seen)
+        c, s = sine(heading + 0.25), sine(heading)
+        sense(x, y, c, s, walls, goal, rays, seen)
         network(weights, hidden, seen, inner)
         turning = min(max(turning + inner[hidden] - 0.5, -LIMIT), LIMIT)
         speed = min(max(speed + inner[hidden + 1] - 0.5, -LIMIT), LIMIT)
-        new_x, new_y = x + sine(heading + 0.25) * speed, y + sine(heading) * speed
+        new_x, new_y = x + c * speed, y + s * speed
         heading += turning / 360.0
         heading -= np.floor(heading)
         if not blocked(new_x, new_y, walls):
             x, y = new_x, new_y
         path[step + 1, 0], path[step + 1, 1] = x, y
-        if reached < 0 and (x - goal[0]) ** 2 + (y - goal[1]) ** 2 < REACHED * REACHED:
-            reached = step + 1
-    return reached
+        if (x - goal[0]) ** 2 + (y - goal[1]) ** 2 <= REACHED * REACHED:
+            return step + 1
+    return steps
+
+
+@kernel
+def episodes(
+    weights: NDArray[np.float64],
+    hidden: int,
+    steps: int,
+    walls: NDArray[np.float64],
+    start: NDArray[np.float64],
+    goal: NDArray[np.float64],
+    ends: NDArray[np.float64],
+) -> None:
+    """Steer one robot a row of weights (n, size); ends (n, 3) takes its last place and the steps that it took."""
+    path = np.empty((steps + 1, 2))
+    for n in range(weights.shape[0]):
+        done = episode(weights[n], hidden, steps, walls, start, goal, path)
+        ends[n, 0], ends[n, 1], ends[n, 2] = path[done, 0], path[done, 1], done

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evosearch.evolution.seeds import Layout
 from evosearch.language.op import OpSet
+
+if TYPE_CHECKING:
+    from evosearch.evolution.seeds import Layout
 
 Use = Literal["training", "validation", "test"]
 Weights = NDArray[np.float32]
@@ -33,25 +35,35 @@ class Episode:
     failure: str = ""
 
 
-@runtime_checkable
-class PolicyTask(Protocol):
-    """A task whose candidates are networks that act in an environment.
+@dataclass(frozen=True)
+class Traits:
+    """What a search knows of its task.
 
     Attributes:
-        threshold: mean score from which on the task counts as solved; None where there is no such score.
         noisy: whether episodes of one network differ, so that an elite must be chosen by validation episodes.
+        threshold: mean score from which on the task counts as solved; None where there is no such score.
+        behaviour: what `Episode.behaviour` is, for people, such as "the last place"; "" for a task without it.
+        human: scores of a random player and of a human, between which scores are normalised; None where unknown.
     """
 
-    @property
-    def threshold(self) -> float | None: ...
-    @property
-    def noisy(self) -> bool: ...
+    noisy: bool = True
+    threshold: float | None = None
+    behaviour: str = ""
+    human: tuple[float, float] | None = None
+
+
+@runtime_checkable
+class PolicyTask(Protocol):
+    """A task whose candidates are networks that act in an environment."""
 
     def check(self, ops: OpSet) -> None:
         """TaskError or MissingDependencyError where the environment cannot be used."""
 
     def describe(self, ops: OpSet | None = None) -> str:
-        """One line for people."""
+        """One line for people; it may not need the environment's package."""
+
+    def traits(self) -> Traits:
+        """What the search must know."""
 
     def layout(self) -> Layout:
         """The network's tensors, with the scales of their initial weights."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from evosearch.evaluation.problems import Suite, validation_score
+from evosearch.language.program import Program
 from evosearch.language.text import to_text
 from evosearch.search.protocol import Entrant, Job, Payload, Search, Told
 
@@ -91,7 +92,7 @@ class Followed:
         self._due += 1
         told = self._inner.tell(job, result)
         for entrant in told.entrants:
-            text = to_text(entrant.program)
+            text = to_text(cast(Program, entrant.program))
             self._entrants[text] = entrant
             self._follow(text)
         return told

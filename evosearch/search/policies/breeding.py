@@ -1,0 +1,189 @@
+"""Who has children: truncation selection by score, novelty or both; random search; an evolution strategy.
+
+A breeder makes the children of a generation and is told how they did. It draws from generators that are named by the run's
+seed and the generation, so that its state holds no generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evosearch.evaluation.statistics import ranks
+from evosearch.evolution.noise import add_noise
+from evosearch.evolution.seeds import MIDDLE, SEED_BITS, Layout
+from evosearch.search.policies.member import FRESH, Member
+from evosearch.search.policies.novelty import novelty
+from evosearch.search.policies.settings import PolicySettings
+
+Floats = NDArray[np.float64]
+GENE = MIDDLE << SEED_BITS
+"""The level of every gene: the power of a mutation does not change."""
+
+
+@dataclass(frozen=True)
+class Brood:
+    """The children of a generation.
+
+    Attributes:
+        bases: their parents.
+        children: (n, 3) place of the parent or `FRESH`, gene, sign of its noise; 0 for the parent itself.
+    """
+
+    bases: tuple[Member, ...]
+    children: NDArray[np.int64]
+
+    def member(self, place: int, power: float) -> Member:
+        """A child as a candidate of its own."""
+        base, word, sign = self.children[place].tolist()
+        if base == FRESH:
+            return Member.from_words(np.array([word], np.uint32))
+        parent: Member = self.bases[base]
+        if sign == 0:
+            return parent
+        if parent.is_list:
+            return parent.child(word)
+        weights = parent.data.copy()
+        add_noise(weights, word & (1 << SEED_BITS) - 1, sign * power)
+        return Member.from_weights(weights)
+
+
+class Breeder(Protocol):
+    """What the search knows of an algorithm."""
+
+    def brood(self, generation: int) -> Brood:
+        """The children of a generation, from 0."""
+
+    def select(self, generation: int, brood: Brood, scores: Floats, behaviour: Floats, elite: Member | None) -> None:
+        """Take the results of a generation: scores (n,), NaN where a child failed; behaviour (n, k)."""
+
+    def state(self) -> dict[str, Any]:
+        """Plain data to go on from."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`."""
+
+
+def drawn(settings: PolicySettings, *name: object) -> Random:
+    """The generator of that name."""
+    return Random(":".join(map(str, (settings.seed, *name))))
+
+
+def episode_seeds(settings: PolicySettings, count: int, *name: object) -> tuple[int, ...]:
+    """Seeds of episodes, each from 0 to 2^31 - 1."""
+    rng = drawn(settings, *name)
+    return tuple(rng.getrandbits(31) for _ in range(count))
+
+
+def training_seeds(settings: PolicySettings, generation: int, signs: Sequence[int]) -> list[tuple[int, ...]]:
+    """The episode of each child of a generation; an antithetic pair plays the same one."""
+    own = episode_seeds(settings, len(signs), "training episodes", generation)
+    return [(own[n - 1] if sign < 0 else seed,) for n, (seed, sign) in enumerate(zip(own, signs, strict=True))]
+
+
+def archived(settings: PolicySettings, generation: int, count: int) -> NDArray[np.bool_]:
+    """Which of the children of a generation the archive takes."""
+    rng = drawn(settings, "archive", generation)
+    return np.array([rng.random() < settings.archive for _ in range(count)])
+
+
+class Truncation:
+    """The paper's genetic algorithm, by score, by novelty or by both; and random search, which selects nothing."""
+
+    def __init__(self, settings: PolicySettings, start: Member | None) -> None:
+        self._settings = settings
+        self._parents: tuple[Member, ...] = () if start is None else (start,)
+        self._archive: Floats = np.empty((0, 0))
+
+    def brood(self, generation: int) -> Brood:
+        """Each child has one parent, drawn uniformly; the first ones, and those of random search, have none."""
+        rng, parents = drawn(self._settings, "brood", generation), self._parents
+        rows = []
+        for _ in range(self._settings.population):
+            base = rng.randrange(len(parents)) if parents else FRESH
+            rows.append((base, GENE | rng.getrandbits(SEED_BITS), 1))
+        return Brood(parents, np.array(rows, np.int64))
+
+    def select(self, generation: int, brood: Brood, scores: Floats, behaviour: Floats, elite: Member | None) -> None:
+        """The best are parents; by score the elite is always one of them."""
+        settings = self._settings
+        if settings.algorithm == "random":
+            return
+        by_score = np.where(np.isnan(scores), -np.inf, scores)
+        worth = by_score
+        if settings.algorithm != "ga":
+            new = novelty(behaviour, self._archive, settings.neighbours)
+            worth = np.where(np.isnan(new), -np.inf, new)
+            self._remember(generation, behaviour)
+        if settings.algorithm == "blend":
+            worth = settings.novelty * ranks(worth) + (1.0 - settings.novelty) * ranks(by_score)
+        order = np.argsort(-worth, kind="stable")[: settings.parents]
+        chosen = [brood.member(int(place), settings.power) for place in order]
+        if settings.algorithm != "novelty" and elite is not None:
+            chosen = [elite, *(member for member in chosen if member.key != elite.key)][: settings.parents]
+        self._parents = tuple(chosen)
+
+    def _remember(self, generation: int, behaviour: Floats) -> None:
+        kept = archived(self._settings, generation, len(behaviour)) & ~np.isnan(behaviour).any(axis=1)
+        self._archive = np.vstack([self._archive.reshape(-1, behaviour.shape[1]), behaviour[kept]])
+
+    def state(self) -> dict[str, Any]:
+        """Parents and archive."""
+        return {"parents": [member.data for member in self._parents], "archive": self._archive}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Breeder`."""
+        self._parents = tuple(Member.from_data(data) for data in state["parents"])
+        self._archive = state["archive"]
+
+
+class Strategy:
+    """OpenAI's evolution strategy (Salimans et al. 2017): antithetic pairs around one centre, ranked, and Adam.
+
+    Adam is written out in float64: the centre is the same on every machine.
+    """
+
+    def __init__(self, settings: PolicySettings, layout: Layout, centre: NDArray[np.float32]) -> None:
+        self._settings = settings
+        self._centre = Member.from_weights(centre)
+        self._mean, self._square = np.zeros(layout.size), np.zeros(layout.size)
+
+    def brood(self, generation: int) -> Brood:
+        """Pairs of one gene with both signs, and the centre itself."""
+        rng = drawn(self._settings, "brood", generation)
+        rows = []
+        for _ in range(self._settings.population // 2):
+            word = GENE | rng.getrandbits(SEED_BITS)
+            rows += [(0, word, 1), (0, word, -1)]
+        return Brood((self._centre,), np.array([*rows, (0, 0, 0)], np.int64))
+
+    def select(self, generation: int, brood: Brood, scores: Floats, behaviour: Floats, elite: Member | None) -> None:  # noqa: ARG002
+        """One step of Adam along the ranked sum of the noise."""
+        order = ranks(np.where(np.isnan(scores[:-1]), -np.inf, scores[:-1]))
+        worth = (order - 1.0) / max(len(order) - 1, 1) - 0.5
+        total = np.zeros(len(self._centre.data), np.float32)
+        for word, value in zip(brood.children[:-1:2, 1].tolist(), (worth[0::2] - worth[1::2]).tolist(), strict=True):
+            add_noise(total, word & (1 << SEED_BITS) - 1, value)
+        centre = self._centre.data.astype(np.float64)
+        gradient = total / (len(order) * self._settings.power) - self._settings.decay * centre
+        self._mean = 0.9 * self._mean + 0.1 * gradient
+        self._square = 0.999 * self._square + 0.001 * gradient * gradient
+        first, second = 1.0, 1.0
+        for _ in range(generation + 1):
+            first, second = first * 0.9, second * 0.999
+        step = self._mean / (1.0 - first) / (np.sqrt(self._square / (1.0 - second)) + 1e-8)
+        self._centre = Member.from_weights((centre + self._settings.rate * step).astype(np.float32))
+
+    def state(self) -> dict[str, Any]:
+        """The centre and Adam's moments."""
+        return {"centre": self._centre.data, "mean": self._mean, "square": self._square}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Breeder`."""
+        self._centre = Member.from_weights(state["centre"])
+        self._mean, self._square = state["mean"], state["square"]

@@ -1,0 +1,95 @@
+"""What workers do for a search for policies: episodes of children, and of one candidate for validation and test."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evosearch.evolution.seeds import weights_hash
+from evosearch.search.config import RunConfig
+from evosearch.search.policies.decode import Decoder
+from evosearch.search.policies.member import FRESH
+from evosearch.search.policies.settings import PolicySettings
+from evosearch.search.policies.task import Episode, PolicyTask, Use, Weights
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """What jobs share; see `workshop`."""
+
+    task: PolicyTask
+    decoder: Decoder
+
+
+@functools.cache
+def workshop(run: str) -> Workshop:
+    """The workshop of a run, from its `RunConfig.to_table` as JSON; one a process."""
+    config = RunConfig.from_table("run", json.loads(run))
+    task = cast(PolicyTask, config.load_task())
+    return Workshop(task, Decoder(task.layout(), cast(PolicySettings, config.search).power))
+
+
+def warm(run: str, progress: Callable[[str], None]) -> None:
+    """Compile what workers call."""
+    shop = workshop(run)
+    words = np.zeros(1, np.uint32)
+    shop.decoder.child(words, 0, 1)
+    shop.task.warm(progress)
+
+
+def run_children(
+    run: str, bases: Sequence[NDArray[Any]], children: NDArray[np.int64], seeds: Sequence[Sequence[int]]
+) -> dict[str, Any]:
+    """One job of training episodes.
+
+    Args:
+        run: the run's configuration; see `workshop`.
+        bases: genes or weights of the parents; see `evosearch.search.policies.member`.
+        children: (n, 3) place of the parent in `bases` or `FRESH`, gene, sign of its noise (0: none).
+        seeds: of each child's episodes.
+
+    Returns:
+        "scores" float64 (n,), mean over episodes; "frames" int64 (n,); "behaviour" float64 (n, k) of the last episode;
+        "failures": what environments raised.
+    """
+    shop = workshop(run)
+
+    def weights() -> Iterator[Weights]:
+        for base, word, sign in children.tolist():
+            yield shop.decoder.child(None if base == FRESH else bases[base], word, sign)
+
+    return _columns(shop.task.episodes(weights(), seeds, "training"))
+
+
+def run_candidate(run: str, data: NDArray[Any], seeds: Sequence[int], use: Use) -> dict[str, Any]:
+    """Validation or test episodes of one candidate.
+
+    Returns:
+        "scores" float64 (episodes,); "frames" int; "failures"; "hash" of its weights.
+    """
+    shop = workshop(run)
+    weights = shop.decoder.parent(data)
+    (episodes,) = shop.task.episodes([weights], [seeds], use)
+    return {
+        "scores": np.array([episode.score for episode in episodes]),
+        "frames": sum(episode.frames for episode in episodes),
+        "failures": [episode.failure for episode in episodes if episode.failure],
+        "hash": weights_hash(weights),
+    }
+
+
+def _columns(episodes: Sequence[Sequence[Episode]]) -> dict[str, Any]:
+    behaviour = [each[-1].behaviour for each in episodes]
+    width = max(map(len, behaviour), default=0)
+    return {
+        "scores": np.array([sum(one.score for one in each) / len(each) for each in episodes]),
+        "frames": np.array([sum(one.frames for one in each) for each in episodes], np.int64),
+        "behaviour": np.array([row or (np.nan,) * width for row in behaviour], np.float64).reshape(len(episodes), width),
+        "failures": [one.failure for each in episodes for one in each if one.failure],
+    }

@@ -1,0 +1,60 @@
+"""Novelty: the mean distance of a behaviour to its nearest ones, among its generation and an archive.
+
+Squared Euclidean distances and an archive that takes each behaviour with a small probability, as in "Deep Neuroevolution"
+(Such et al. 2017, supplement) after Lehman and Stanley (2011).
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evosearch.backends.kernels import compile_modules, kernel
+
+Floats = NDArray[np.float64]
+
+
+def novelty(behaviour: Floats, archive: Floats, neighbours: int) -> Floats:
+    """Novelty of each row of `behaviour` (n, k) beside the other rows and `archive` (m, k); NaN where a row has a NaN."""
+    found = np.empty(len(behaviour))
+    others = np.ascontiguousarray(np.vstack([archive.reshape(-1, behaviour.shape[1]), behaviour]).T)
+    load().nearest_means(others, len(behaviour), neighbours, found)
+    return found
+
+
+def load() -> ModuleType:
+    """The compiled kernel."""
+    return compile_modules((__name__,), "novelty")
+
+
+@kernel
+def nearest_means(others: Floats, count: int, neighbours: int, out: Floats) -> None:
+    """Mean squared distance of the last `count` columns of `others` (k, m) to their nearest other columns: out (count,)."""
+    width, total = others.shape
+    wanted = min(neighbours, total - 1)
+    distance, best = np.empty(total), np.empty(max(wanted, 1))
+    for i in range(count):
+        own = total - count + i
+        distance[:] = 0.0
+        for k in range(width):
+            centre = others[k, own]
+            for j in range(total):
+                distance[j] += (others[k, j] - centre) ** 2
+        held = 0
+        limit = np.inf
+        for j in range(total):
+            if j != own and (distance[j] < limit or (held < wanted and distance[j] == distance[j])):
+                place = held if held < wanted else wanted - 1
+                while place > 0 and best[place - 1] > distance[j]:
+                    best[place] = best[place - 1]
+                    place -= 1
+                best[place] = distance[j]
+                held = min(held + 1, wanted)
+                if held == wanted:
+                    limit = best[wanted - 1]
+        mean = 0.0
+        for j in range(held):
+            mean += best[j]
+        out[i] = mean / held if held > 0 else np.nan

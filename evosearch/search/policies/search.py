@@ -1,0 +1,218 @@
+"""The search for policies: generations of children, and elites that are chosen on episodes of their own.
+
+Jobs are chunks of children, then (where episodes differ) candidates for the elite, all of one generation at once; and the test
+of a new elite, which runs beside the next generation and chooses nothing. Everything follows from the order in which results
+are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from evosearch.evolution.seeds import Layout
+from evosearch.search.policies.breeding import Breeder, Brood, Floats, training_seeds
+from evosearch.search.policies.elite import Champion, Elites, test_seeds, validation_seeds
+from evosearch.search.policies.member import FRESH, child_key
+from evosearch.search.policies.settings import PolicySettings
+from evosearch.search.policies.task import Traits
+from evosearch.search.protocol import Evaluated, Job, Payload, Told
+
+CHILDREN = "evosearch.search.policies.jobs:run_children"
+CANDIDATE = "evosearch.search.policies.jobs:run_candidate"
+WARM = "evosearch.search.policies.jobs:warm"
+
+Kind = Literal["children", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class _Ticket:
+    """A job in the making: children `first` to `stop`, candidate number `first`, or test episodes `first` to `stop`."""
+
+    number: int
+    kind: Kind
+    first: int
+    stop: int
+    key: str = ""  # of the champion that is tested
+
+
+class PolicySearch:
+    """See the module; a `evosearch.search.protocol.Search`."""
+
+    def __init__(self, run: str, settings: PolicySettings, layout: Layout, breeder: Breeder, traits: Traits) -> None:
+        """`run` is the run's configuration as JSON, from which workers make what they need."""
+        self._run, self._settings, self._breeder, self._noisy = run, settings, breeder, traits.noisy
+        self._elites = Elites(settings, layout, traits)
+        self._generation = self._next = 0
+        self._queue: list[_Ticket] = []
+        self._open: dict[int, _Ticket] = {}
+        self._frames = {"training": 0, "validation": 0, "test": 0}
+        self._start()
+
+    @property
+    def window(self) -> int:
+        """A generation at once; the pool decides how many jobs run."""
+        return 1_000_000
+
+    @property
+    def warm(self) -> tuple[str, Payload] | None:
+        """Compile the kernels, and whatever else the task prepares."""
+        return WARM, {"run": self._run}
+
+    @property
+    def finished(self) -> bool:
+        """Evolution has no end of its own."""
+        return False
+
+    def ask(self) -> Job | None:
+        """The next job of the generation; None where its results must be told first."""
+        if not self._queue:
+            return None
+        ticket = self._queue.pop(0)
+        self._open[ticket.number] = ticket
+        return self._job(ticket)
+
+    def closing(self) -> tuple[Job, ...]:
+        """The tests that are not done."""
+        waiting = [*self._open.values(), *self._queue]
+        self._open = {ticket.number: ticket for ticket in waiting if ticket.kind == "test"}
+        return tuple(self._job(ticket) for _, ticket in sorted(self._open.items()))
+
+    def tell(self, job: Job, result: Any) -> Told:
+        """Take a result; a generation ends with its last one."""
+        ticket = self._open.pop(job.number)
+        frames = int(np.sum(result["frames"]))
+        use = "training" if ticket.kind == "children" else ticket.kind
+        self._frames[use] += frames
+        counters = {f"frames {use}": float(frames), "failed episodes": float(len(result["failures"]))}
+        work = 0 if ticket.kind == "test" else frames
+        if ticket.kind == "test":
+            entrant = self._elites.take_test(ticket.key, ticket.first, result)
+            return Told(entrants=() if entrant is None else (entrant,), work=work, counters=counters)
+        evaluated: tuple[Evaluated, ...] = ()
+        if ticket.kind == "children":
+            evaluated = self._take_children(ticket, result)
+        else:
+            self._elites.take_validation(ticket.first, result["scores"])
+        if not any(t.kind == ticket.kind for t in (*self._open.values(), *self._queue)):
+            counters["generations"] = self._advance(ticket.kind)
+        return Told(evaluations=len(evaluated), work=work, counters=counters, evaluated=evaluated, note=self._note())
+
+    def _note(self) -> str:
+        champion = self._elites.current
+        if champion is None:
+            return ""
+        return f"generation {self._generation}, elite {champion.score:.6g}"
+
+    # A generation
+
+    def _start(self) -> None:
+        """Make the children of a generation, and their jobs; tests of the last elite come before them."""
+        self._brood: Brood = self._breeder.brood(self._generation)
+        count = len(self._brood.children)
+        self._seeds = training_seeds(self._settings, self._generation, self._brood.children[:, 2].tolist())
+        self._scores: Floats = np.full(count, np.nan)
+        self._behaviour: Floats = np.empty((count, 0))
+        for first in range(0, count, self._settings.chunk):
+            self._add("children", first, min(first + self._settings.chunk, count))
+
+    def _add(self, kind: Kind, first: int, stop: int, key: str = "") -> None:
+        self._queue.append(_Ticket(self._next, kind, first, stop, key))
+        self._next += 1
+
+    def _job(self, ticket: _Ticket) -> Job:
+        if ticket.kind == "children":
+            rows = self._brood.children[ticket.first : ticket.stop]
+            used = sorted(set(rows[:, 0].tolist()) - {FRESH})
+            renamed = {FRESH: FRESH, **{base: place for place, base in enumerate(used)}}
+            children = rows.copy()
+            children[:, 0] = [renamed[base] for base in rows[:, 0].tolist()]
+            bases = [self._brood.bases[base].data for base in used]
+            seeds = self._seeds[ticket.first : ticket.stop]
+            return Job(ticket.number, CHILDREN, {"run": self._run, "bases": bases, "children": children, "seeds": seeds})
+        if ticket.kind == "validation":
+            member, played = self._elites.candidates[ticket.first], validation_seeds(self._settings, self._generation)
+        else:
+            member = self._elites.tested(ticket.key)
+            played = test_seeds(self._settings, self._noisy)[ticket.first : ticket.stop]
+        return Job(ticket.number, CANDIDATE, {"run": self._run, "data": member.data, "seeds": played, "use": ticket.kind})
+
+    def _take_children(self, ticket: _Ticket, result: Any) -> tuple[Evaluated, ...]:
+        place = slice(ticket.first, ticket.stop)
+        self._scores[place] = result["scores"]
+        behaviour = result["behaviour"]
+        if behaviour.shape[1] > self._behaviour.shape[1]:
+            self._behaviour = np.full((len(self._scores), behaviour.shape[1]), np.nan)
+        self._behaviour[place, : behaviour.shape[1]] = behaviour
+        made = self._brood.children[place].tolist()
+        columns = (made, result["scores"].tolist(), behaviour.tolist(), result["frames"].tolist())
+        return tuple(self._evaluated(*row) for row in zip(*columns, strict=True))
+
+    def _evaluated(self, child: list[int], score: float, behaviour: list[float], frames: int) -> Evaluated:
+        base, word, sign = child
+        parent = None if base == FRESH else self._brood.bases[base]
+        key = parent.key if parent is not None and sign == 0 else child_key(b"" if parent is None else parent.key, word)
+        return Evaluated(
+            function=int.from_bytes(key, "big") ^ (sign < 0),
+            rung=-1 if score != score else 0,
+            scores=(score, *behaviour),
+            live=1 if parent is None else parent.size + parent.is_list,
+            operator="initial" if parent is None else "mutation" if sign > 0 else "mirror" if sign < 0 else "centre",
+            ancestor=0 if parent is None else int.from_bytes(parent.key, "big"),
+            work=frames,
+            text=str(word),
+        )
+
+    def _advance(self, done: Kind) -> float:
+        """What follows on a stage that is complete; how many generations that ends."""
+        if done == "children":
+            self._elites.propose(self._brood, self._scores, self._generation)
+            if self._noisy and self._elites.candidates:
+                for place in range(len(self._elites.candidates)):
+                    self._add("validation", place, place + 1)
+                return 0.0
+        champion = self._elites.choose(self._generation, self._frames)
+        elite = self._elites.current
+        member = None if elite is None else elite.member
+        self._breeder.select(self._generation, self._brood, self._scores, self._behaviour, member)
+        self._generation += 1
+        if champion is not None:
+            self._add_tests(champion)
+        self._start()
+        return 1.0
+
+    def _add_tests(self, champion: Champion) -> None:
+        episodes, batch = len(test_seeds(self._settings, self._noisy)), self._settings.validation
+        for first in range(0, episodes, batch):
+            self._add("test", first, min(first + batch, episodes), champion.member.key.hex())
+
+    # Stop and go on
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on; the children follow from the parents."""
+        waiting = sorted([*self._open.values(), *self._queue], key=lambda ticket: ticket.number)
+        return {
+            "breeder": self._breeder.state(),
+            "elites": self._elites.state(),
+            "generation": self._generation,
+            "next": self._next,
+            "tickets": [astuple(ticket) for ticket in waiting],
+            "frames": dict(self._frames),
+            "scores": self._scores,
+            "behaviour": self._behaviour,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`."""
+        self._breeder.restore(state["breeder"])
+        self._generation = state["generation"]
+        self._start()
+        self._elites.restore(state["elites"])
+        self._next, self._frames = state["next"], dict(state["frames"])
+        self._scores, self._behaviour = state["scores"], state["behaviour"]
+        self._queue, self._open = [_Ticket(*row) for row in state["tickets"]], {}
+
+
