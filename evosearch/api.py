@@ -317,8 +317,8 @@ def _refuse_finished(run: Run, config: RunConfig, *, extended: bool) -> None:
     if goal is not None and any(goal.met(goal_fields(program)) for program in run.programs):
         raise ConfigError(f"run {run.name} has reached its goal '{goal.text}'; give another: {again} --until ... --budget ...")
     budget = Budget.parse(config.search.budget)
-    spent = run.evaluations if budget.evaluations is not None else run.seconds
-    limit = budget.evaluations or budget.seconds or 0.0
+    spent = run.seconds if budget.seconds else run.totals["work"] if budget.frames else run.evaluations
+    limit = budget.evaluations or budget.frames or budget.seconds or 0.0
     if spent >= limit:
         used = f"{run.evaluations} evaluations in {run.seconds:.0f}s"
         verb = "is less than what it has used" if extended else "is spent"

@@ -83,6 +83,8 @@ class PlainDisplay(Observer):
     def _left(self, progress: Progress, rate: float) -> str:
         if self.budget.seconds is not None:
             return f", {clock(max(0.0, self.budget.seconds - progress.seconds))} left"
+        if self.budget.frames is not None:
+            return f", {max(0, self.budget.frames - progress.work):,} frames left"
         if self.budget.evaluations is not None and rate > 0:
             return f", about {clock(max(0.0, (self.budget.evaluations - progress.evaluations) / rate))} left"
         return ""

@@ -10,30 +10,36 @@ from evosearch.errors import ConfigError, nearest
 
 _EVALUATIONS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
-_QUANTITY = re.compile(r"([0-9][0-9_]*(?:\.[0-9]*)?(?:[eE]\+?[0-9]+)?)\s*([A-Za-z]*)")
+_QUANTITY = re.compile(r"([0-9][0-9_]*(?:\.[0-9]*)?(?:[eE]\+?[0-9]+)?)\s*([A-Za-z]*?)(\s*frames)?")
 _BUDGET_HELP = 'use evaluations ("20M", "500k", "3412000") or time ("120s", "10m", "2h")'
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a run goes on, in total; exactly one of the two is set.
+    """How long a run goes on, in total; exactly one of these is set.
 
     Attributes:
         evaluations: distinct programs whose fit has finished.
         seconds: search time, after the kernels are warm.
+        frames: of environments, those of validation among them, those of tests not.
     """
 
     evaluations: int | None = None
     seconds: float | None = None
+    frames: int | None = None
 
     @classmethod
     def parse(cls, value: str | int) -> Budget:
-        """Read "20M", "3412000", "120s", "10m", "2h"; ConfigError where it is no positive amount of either."""
+        """Read "20M", "3412000", "120s", "10m", "2h", "27.5M frames"; ConfigError where it is no positive amount of either."""
         match = _QUANTITY.fullmatch(str(value).strip())
         amount = float(match[1]) if match else 0.0
         unit = match[2] if match else ""
         if match is None or not 0 < amount < float("inf") or unit not in {**_EVALUATIONS, **_SECONDS}:
             raise ConfigError(f"budget '{value}' is not an amount of work: {_BUDGET_HELP}")
+        if match[3]:
+            if unit in _SECONDS:
+                raise ConfigError(f"budget '{value}' is not an amount of work: {_BUDGET_HELP}")
+            return cls(frames=max(1, round(amount * _EVALUATIONS[unit])))
         if unit in _SECONDS:
             return cls(seconds=amount * _SECONDS[unit])
         if unit == "" and match[1].isdigit():
@@ -41,6 +47,8 @@ class Budget:
         return cls(evaluations=max(1, round(amount * _EVALUATIONS[unit])))
 
     def __str__(self) -> str:
+        if self.frames is not None:
+            return f"{self.frames} frames"
         return str(self.evaluations) if self.evaluations is not None else f"{self.seconds:g}s"
 
 

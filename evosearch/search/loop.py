@@ -241,6 +241,8 @@ def _after_tell(told: Told, budget: Budget, goal: Goal | None, progress: Progres
 def _spent(budget: Budget, progress: Progress) -> bool:
     if budget.evaluations is not None:
         return progress.evaluations >= budget.evaluations
+    if budget.frames is not None:
+        return progress.work >= budget.frames
     return budget.seconds is not None and progress.seconds >= budget.seconds
 
 

@@ -22,6 +22,7 @@ class Settings:
     """
 
     algorithms: ClassVar[tuple[str, ...]] = ()
+    has_frames: ClassVar[bool] = False
 
     algorithm: str = ""
     seed: int = 1
@@ -34,7 +35,8 @@ class Settings:
             raise ConfigError(f"unknown algorithm '{self.algorithm}'.{nearest(self.algorithm, self.algorithms)}")
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"search.seed must be a whole number from 0 to 2^63 - 1, got {self.seed}")
-        Budget.parse(self.budget)
+        if Budget.parse(self.budget).frames is not None and not self.has_frames:
+            raise ConfigError(f"budget '{self.budget}': only searches for policies count frames; give evaluations or a time")
         self.goal()
 
     def at_least_one(self, *names: str) -> None:

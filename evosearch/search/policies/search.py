@@ -46,7 +46,7 @@ class PolicySearch:
         """`run` is the run's configuration as JSON, from which workers make what they need."""
         self._run, self._settings, self._breeder, self._noisy = run, settings, breeder, traits.noisy
         self._elites = Elites(settings, layout, traits)
-        self._generation = self._next = 0
+        self._generation = self._next = self._owed = 0
         self._queue: list[_Ticket] = []
         self._open: dict[int, _Ticket] = {}
         self._frames = {"training": 0, "validation": 0, "test": 0}
@@ -97,9 +97,13 @@ class PolicySearch:
             evaluated = self._take_children(ticket, result)
         else:
             self._elites.take_validation(ticket.first, result["scores"])
+        count = len(evaluated)
         if not any(t.kind == ticket.kind for t in (*self._open.values(), *self._queue)):
+            # The last children count when their generation ends, so that a run that stops there has its elite.
+            self._owed += count
             counters["generations"] = self._advance(ticket.kind)
-        return Told(evaluations=len(evaluated), work=work, counters=counters, evaluated=evaluated, note=self._note())
+            count, self._owed = (self._owed, 0) if counters["generations"] else (0, self._owed)
+        return Told(evaluations=count, work=work, counters=counters, evaluated=evaluated, note=self._note())
 
     def _note(self) -> str:
         champion = self._elites.current
@@ -199,6 +203,7 @@ class PolicySearch:
             "elites": self._elites.state(),
             "generation": self._generation,
             "next": self._next,
+            "owed": self._owed,
             "tickets": [astuple(ticket) for ticket in waiting],
             "frames": dict(self._frames),
             "scores": self._scores,
@@ -211,7 +216,7 @@ class PolicySearch:
         self._generation = state["generation"]
         self._start()
         self._elites.restore(state["elites"])
-        self._next, self._frames = state["next"], dict(state["frames"])
+        self._next, self._owed, self._frames = state["next"], state["owed"], dict(state["frames"])
         self._scores, self._behaviour = state["scores"], state["behaviour"]
         self._queue, self._open = [_Ticket(*row) for row in state["tickets"]], {}
 

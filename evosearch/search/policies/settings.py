@@ -31,6 +31,7 @@ class PolicySettings(Settings):
     """
 
     algorithms: ClassVar[tuple[str, ...]] = ("ga", "novelty", "blend", "random", "es")
+    has_frames: ClassVar[bool] = True
 
     algorithm: str = "ga"
     population: int = 250

@@ -1,0 +1,43 @@
+"""Gymnasium, imported late: environments by id, with errors that say what to install or what was meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from evosearch.errors import MissingDependencyError, TaskError
+
+if TYPE_CHECKING:
+    import gymnasium
+
+INSTALL = "pip install 'evosearch[rl]'"
+
+
+def make(env: str, steps: int | None, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
+    """The environment of that id, such as "CartPole-v1" or "package:Id-v0".
+
+    Args:
+        steps: most steps of an episode; None for the environment's own limit.
+        options: keyword arguments of the environment.
+
+    Raises:
+        MissingDependencyError: where Gymnasium or what the environment needs is not installed.
+        TaskError: for an unknown id, or options that the environment does not take.
+    """
+    try:
+        import gymnasium
+    except ImportError:
+        raise MissingDependencyError(f"environments need Gymnasium, which is not installed: {INSTALL}") from None
+    more = {} if steps is None else {"max_episode_steps": steps}
+    try:
+        return gymnasium.make(env, disable_env_checker=True, **more, **options)
+    except (gymnasium.error.DependencyNotInstalled, ModuleNotFoundError) as error:
+        raise MissingDependencyError(f"the environment {env} needs more: {error}; or all of them: {INSTALL}") from None
+    except gymnasium.error.UnregisteredEnv as error:
+        close = difflib.get_close_matches(env, list(gymnasium.registry), n=3, cutoff=0.3)
+        nearest = f"the nearest known: {', '.join(close)}" if close else "none is known that is like it"
+        raise TaskError(f"there is no environment '{env}' ({error}); {nearest}. More come with {INSTALL}") from None
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        raise TaskError(f"the environment {env} cannot be made ({said}); mend task.env or task.options") from None
