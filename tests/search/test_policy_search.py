@@ -1,0 +1,198 @@
+"""The search for policies, on toy environments: the same run whatever the workers and cuts; elites, novelty, failures."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import toy_policies
+
+import evosearch
+from evosearch.cli import main
+from evosearch.errors import EvosearchError
+from evosearch.evolution.seeds import Genome, weights_hash
+from evosearch.search.policies.breeding import archived
+from evosearch.search.policies.decode import Decoder
+from evosearch.search.policies.member import chain, to_words
+from evosearch.search.policies.novelty import novelty
+from evosearch.search.store import Store
+
+NOISY = [("task.noise", 0.5)]
+LAYOUT = toy_policies.Hill().layout()
+
+
+def start(folder: Path, budget: int = 200, overrides: Any = (), **more: Any) -> evosearch.Run:
+    file = folder / "hill.toml"
+    file.write_text(toy_policies.RUN)
+    number = len(list(folder.glob("run-*")))
+    return evosearch.run(file, budget=budget, overrides=overrides, out=folder / f"run-{number}", **{"workers": 0, **more})
+
+
+def dump(run: evosearch.Run) -> str:
+    store = Store.open(run.folder)
+    try:
+        return store.dump()
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("algorithm", ["ga", "novelty", "blend", "random", "es"])
+def test_cuts_change_nothing(algorithm: str, tmp_path: Path) -> None:
+    options = {"algorithm": algorithm, "overrides": NOISY}
+    whole, cut = start(tmp_path, 200, **options), start(tmp_path, 47, **options)
+    resumed = evosearch.resume(evosearch.resume(cut.folder, budget=110, workers=0).folder, budget=200, workers=0)
+    assert dump(resumed) == dump(whole) != dump(start(tmp_path, 200, seed=2, **options))
+    kept = whole.evaluations_kept()
+    assert len(kept) >= whole.evaluations >= 200
+    assert {one.operator for one in kept} == {
+        "random": {"initial"}, "es": {"mutation", "mirror", "centre"}
+    }.get(algorithm, {"initial", "mutation"})  # fmt: skip
+
+
+def test_workers_change_nothing(tmp_path: Path) -> None:
+    one, two = (start(tmp_path, 120, NOISY, workers=workers) for workers in (1, 2))
+    assert dump(one) == dump(two) == dump(start(tmp_path, 120, NOISY))
+
+
+def test_the_elite_is_chosen_by_validation_and_tested_apart(tmp_path: Path) -> None:
+    run = start(tmp_path, 400, NOISY)
+    counters, shown = run.counters(), run.show_json()
+    generations = counters["generations"]
+    assert generations == 20 and counters["frames training"] == 4000
+    assert counters["frames validation"] == generations * 4 * 5 * 10  # 4 candidates, 5 episodes of 10 frames
+    assert counters["frames test"] == len(run.programs) * 12 * 10
+    assert shown["frames"] == {use: counters[f"frames {use}"] for use in ("training", "validation", "test")}
+    assert run.totals["work"] == counters["frames training"] + counters["frames validation"]
+    scores = [program.metrics["score"] for program in run.programs]
+    assert scores == sorted(scores) and scores[-1] > -1.0
+    best = run.front()[-1].metrics
+    assert shown["solved"] is True and shown["test"] == best["test"]
+    assert best["test"]["episodes"] == 12 and best["test"]["low"] < best["test"]["mean"] < best["test"]["high"]
+    weights = run.load(run.front()[-1]).weights()
+    true = -float(np.sum((weights.astype(np.float64) - 1.0) ** 2))
+    assert abs(best["test"]["mean"] - true) < 0.25
+
+
+def test_truncation_climbs_and_novelty_spreads(tmp_path: Path) -> None:
+    best = {name: start(tmp_path, 600, algorithm=name).front()[-1].metrics["score"] for name in ("ga", "random", "es")}
+    assert best["ga"] > -0.5 > best["random"] and best["es"] > best["random"]
+    spread = {}
+    for name in ("ga", "novelty"):
+        places = np.array([one.scores[1:] for one in start(tmp_path, 600, algorithm=name).evaluations_kept()])
+        spread[name] = places[-100:].std()
+    assert spread["novelty"] > 2.0 * spread["ga"]
+
+
+def test_novelty_is_the_mean_distance_to_the_nearest() -> None:
+    rng = np.random.default_rng(0)
+    behaviour, archive = rng.normal(size=(20, 3)), rng.normal(size=(7, 3))
+    behaviour[3, 1] = np.nan
+    found = novelty(behaviour, archive, 4)
+    others = np.vstack([archive, behaviour])
+    for n, row in enumerate(behaviour):
+        distances = np.delete(((others - row) ** 2).sum(axis=1), 7 + n)
+        expected = np.sort(distances[~np.isnan(distances)])[:4].mean() if n != 3 else np.nan
+        assert found[n] == pytest.approx(expected, nan_ok=True)
+    assert np.isfinite(novelty(behaviour[:2], np.empty((0, 0)), 25)).all()
+
+
+def test_a_child_costs_one_draw_and_is_what_its_genome_says(tmp_path: Path) -> None:
+    genome = start(tmp_path, 200).front()[-1]
+    whole = Genome.from_text(genome.json["genome"], LAYOUT)
+    words = to_words(whole)
+    decoder, draws = Decoder(LAYOUT, whole.sigma), []
+    mutate = decoder.mutate
+    decoder.mutate = lambda *args: (draws.append(args[1]), mutate(*args))  # type: ignore[method-assign,assignment,return-value,func-returns-value]
+    for n in range(1, len(words) + 1):
+        assert decoder.parent(words[:n]).tobytes() == Genome(whole.sigma, whole.genes[:n]).weights(LAYOUT).tobytes()
+    assert decoder.child(words[:-1], int(words[-1]), 1).tobytes() == whole.weights(LAYOUT).tobytes()
+    assert draws == [*words[1:].tolist(), words[-1]]
+    assert genome.key == chain(words)[-1].hex() and genome.metrics["weights"] == weights_hash(whole.weights(LAYOUT))
+
+
+def test_environments_that_raise_fail_their_candidate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = start(tmp_path, 200, [*NOISY, ("task.failing", 0.05)], algorithm="novelty")
+    failed = run.counters()["failed episodes"]
+    rows = run.evaluations_kept()
+    lost = [one for one in rows if one.rung < 0]
+    assert lost and failed > len(lost) and all(one.scores == () for one in lost)  # some failed in validation or test
+    assert main(["show", str(run.folder)]) == 0
+    assert f"{failed:.0f} episodes failed" in capsys.readouterr().out
+    assert run.show_json()["failed_episodes"] == failed
+    nothing = start(tmp_path, 60, [*NOISY, ("task.failing", 1.0)])
+    assert nothing.evaluations == 60 and nothing.front() == ()
+
+
+def test_replay_rebuilds_any_ancestor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = start(tmp_path, 300, NOISY)
+    best = run.front()[-1]
+    folder, id = str(run.folder), str(best.id)
+    assert main(["replay", folder, id]) == 0
+    out = capsys.readouterr().out
+    assert best.metrics["weights"] in out and out.count("as stored") == 2
+    for genes in range(1, int(best.cost) + 1):
+        assert main(["replay", folder, id, "--genes", str(genes)]) == 0
+        assert "as stored" in (out := capsys.readouterr().out) and "DIFFERENT" not in out
+    assert main(["inspect", folder, id, "-o", str(tmp_path / "scores.png")]) == 0
+    out = capsys.readouterr().out
+    assert f"genome {32 + 4 * best.cost:.0f} bytes for 32 bytes of weights" in out and best.json["genome"][:80] in out
+    assert (tmp_path / "scores.png").read_bytes().startswith(b"\x89PNG")
+
+    store = Store.open(run.folder, writable=True)
+    store._connection.execute("UPDATE programs SET metrics = json_set(metrics, '$.weights', 'abc') WHERE id = ?", (best.id,))
+    store.close()
+    assert main(["replay", folder, id]) == 1
+    assert "DIFFERENT, stored abc" in capsys.readouterr().out
+    edited = best.json["genome"][:-3] + ("AAA" if best.json["genome"][-3:] != "AAA" else "BBB")
+    store = Store.open(run.folder, writable=True)
+    store._connection.execute("UPDATE programs SET json = json_set(json, '$.genome', ?) WHERE id = ?", (edited, best.id))
+    store.close()
+    assert main(["replay", folder, id]) == 2
+    assert re.search("edited|base64", capsys.readouterr().err)
+
+
+def test_warm_start_and_goal(tmp_path: Path) -> None:
+    first = start(tmp_path, 300)
+    genome = tmp_path / "genome.txt"
+    genome.write_text(first.front()[-1].text)
+    again = start(tmp_path, 20, start=genome)
+    begun = first.front()[-1]
+    assert again.programs[0].text[:40] == begun.text[:40] or again.programs[0].cost == begun.cost + 1
+    assert again.front()[-1].metrics["score"] > first.programs[0].metrics["score"]
+    assert start(tmp_path, 5000, until="score>=-0.5").status == "goal"
+    assert start(tmp_path, 5000, until="solved>=1").programs[-1].metrics["solved"]
+    strategy = start(tmp_path, 40, start=genome, algorithm="es")
+    assert strategy.evaluations_kept()[20].scores[0] == begun.metrics["score"]  # its first centre
+
+
+def test_a_budget_of_frames_counts_training_and_validation(tmp_path: Path) -> None:
+    run = start(tmp_path, "1000 frames", NOISY)  # type: ignore[arg-type]
+    assert 1000 <= run.totals["work"] < 1000 + 4 * 5 * 10 + 20 * 10
+    assert evosearch.resume(run.folder, budget="2k frames", workers=0).totals["work"] >= 2000
+
+
+def test_the_archive_of_novelty_is_the_same_again(tmp_path: Path) -> None:
+    settings: Any = start(tmp_path, 20).config.search
+    marks = np.array([archived(settings, generation, 500) for generation in range(4)])
+    assert (marks == [archived(settings, generation, 500) for generation in range(4)]).all()
+    assert 0.15 < marks.mean() < 0.25 and (marks[0] != marks[1]).any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"overrides": [("search.parents", 30)]}, "search.parents = 30 is more than search.population = 20"),
+        ({"overrides": [("search.populaton", 3)]}, "Did you mean 'population'?"),
+        ({"overrides": [("search.power", 0.0)]}, "search.power must be a positive number"),
+        ({"overrides": [("search.population", 21)], "algorithm": "es"}, "even for antithetic pairs"),
+        ({"overrides": [("ops", "primitives.arithmetic:FIELD")]}, "leave ops out"),
+        ({"overrides": [("search.start", "RVZTRwEAAADVpd5WDIeijM3MTD0")]}, "the start genome cannot be used"),
+    ],
+)
+def test_bad_input_is_named(options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(EvosearchError, match=re.escape(message)):
+        start(tmp_path, **options)
+    assert not list(tmp_path.glob("run-*"))
