@@ -141,14 +141,16 @@ def add_normals(
     key0, key1 = np.uint32(seed & np.uint64(0xFFFFFFFF)), np.uint32(seed >> np.uint64(32))
     n = weights.shape[0]
     for block in range(start // BLOCK, (start + n + BLOCK - 1) // BLOCK):
-        words(key0, key1, block * HALF, first, second)
         low = block * BLOCK - start
+        drawn = min(HALF, n - low)  # a small network needs the first words of its only block
+        words(key0, key1, block * HALF, first[:drawn], second)
         if low >= 0 and low + BLOCK <= n:
             normals(first, value, bits, table, scale, weights[low : low + HALF])
             normals(second, value, bits, table, scale, weights[low + HALF : low + BLOCK])
         else:
             here, end = max(0, low), min(n, low + BLOCK)
             buffer[here - low : end - low] = weights[here:end]
-            normals(first, value, bits, table, scale, buffer[:HALF])
-            normals(second, value, bits, table, scale, buffer[HALF:])
+            normals(first[:drawn], value, bits, table, scale, buffer[:HALF])
+            if end - low > HALF:
+                normals(second, value, bits, table, scale, buffer[HALF:])
             weights[here:end] = buffer[here - low : end - low]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from evosearch.language.program import Program
 
@@ -58,9 +58,8 @@ class Entrant:
     steps: int = 0
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """One evaluation of a search that keeps them all.
+class Evaluated(NamedTuple):
+    """One evaluation of a search that keeps them all; a tuple, since there may be thousands a second.
 
     Attributes:
         function: hash of what the program computes.
@@ -72,8 +71,6 @@ class Evaluated:
         work: of its trainings.
         text: the program.
     """
-
-    COLUMNS: ClassVar[tuple[str, ...]] = ("function", "rung", "scores", "live", "operator", "ancestor", "work", "text")
 
     function: int
     rung: int

@@ -303,7 +303,9 @@ def _meta_rows(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _evaluation_row(number: int, one: Evaluated) -> tuple[Any, ...]:
-    scores = json.dumps([score for score in one.scores if score == score])
+    scores = f"[{', '.join([repr(score) for score in one.scores if score == score])}]"
+    if "inf" in scores:  # JSON has a name of its own for it
+        scores = json.dumps([score for score in one.scores if score == score])
     ancestor = f"{one.ancestor:016x}" if one.ancestor else ""
     return (None, number, f"{one.function:016x}", one.rung, scores, one.live, one.operator, ancestor, one.work, one.text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,8 @@ Use = Literal["training", "validation", "test"]
 Weights = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Episode:
-    """What became of one episode.
+class Episode(NamedTuple):
+    """What became of one episode; a tuple, since there may be thousands a second.
 
     Attributes:
         score: the return, higher is better; NaN where the environment failed.

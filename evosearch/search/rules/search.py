@@ -187,7 +187,7 @@ class RuleSearch:
         self._add_slice(number)
         self._memory.drop(min(other.seen for other in (*self._open.values(), *self._queue) if other.offer is None))
         counters = {"kernel_seconds": result["seconds"], **result["counters"]}
-        columns = [rows.get(name, ()) for name in Evaluated.COLUMNS]
+        columns = [rows.get(name, ()) for name in Evaluated._fields]
         evaluated = tuple(Evaluated(*row) for row in zip(*columns, strict=True))
         return Told(evaluations=len(evaluated), work=result["work"], counters=counters, evaluated=evaluated)
 
