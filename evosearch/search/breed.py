@@ -11,19 +11,15 @@ from numpy.typing import NDArray
 
 from evosearch.backends.kernels import kernel
 from evosearch.evolution.fit import Bench
-from evosearch.evolution.genome import settle, structure_hash, to_code
 from evosearch.evolution.mutate import mutate
 from evosearch.evolution.random import below, uniform
-from evosearch.search.evolve import behaves, fit, level_of, note, restart_constants
+from evosearch.search.evolve import behaves, fit, note, tried
 from evosearch.search.island import (
-    ATTEMPTS,
     COLUMNS,
     COUNT,
     ELITES,
     ERROR,
     EVALUATIONS,
-    KEY,
-    REPEATS,
     Child,
     Island,
     Rules,
@@ -68,33 +64,10 @@ def vary_member(s: Island, t: Child, rules: Rules, place: int) -> int:
 
 @kernel
 def raise_child(s: Island, b: Bench, probe: Bench, t: Child, rules: Rules, made: int, best: Floats) -> bool:
-    """Settle and fit the child in t.g, t.c, and store it after the last member; False where it is none.
-
-    A structure that was tried often is tried less often, each time from other constants.
-    """
-    n = settle(t.g, t.c, made, t.uses) if made > 0 else -1
-    if n <= 0:
+    """Settle and fit the child in t.g, t.c, and store it after the last member; False where it is none."""
+    n, p, level = tried(s, b, t, rules, made, len(best), False)
+    if n < 0:
         return False
-    level = level_of(t.g, n, rules.costs)
-    if level >= len(best):
-        return False
-    key = structure_hash(t.g, n, t.digests)
-    t.notes[KEY] = key
-    slot = key & np.uint64(len(t.seen) - 1)
-    if t.seen[slot, 0] != key:
-        t.seen[slot, 0] = key
-        t.seen[slot, 1] = 0
-    t.seen[slot, 1] += np.uint64(1)
-    tries = t.seen[slot, 1]
-    s.counters[ATTEMPTS] += 1.0
-    if tries > 2 and uniform(s.rng) * tries > 2.0:
-        s.counters[REPEATS] += 1.0
-        return False
-    p = to_code(t.g, t.c, n, t.code, b.m)
-    if p < 0:
-        return False
-    if tries > 1:
-        restart_constants(s.rng, b.m, p)
     error = fit(s, b, t, n, p, best[level], rules.floor)
     s.counters[EVALUATIONS] += 1.0
     if not error < 1e300 or not behaves(probe, b, t, n, p, error, rules.floor):

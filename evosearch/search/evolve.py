@@ -282,14 +282,18 @@ def remember(s: Island, b: Bench, t: Child, n: int, p: int, level: int, size: in
 
 
 @kernel
-def consider(s: Island, b: Bench, probe: Bench, t: Child, rules: Rules, made: int, carried: bool) -> int:
-    """Settle, fit and record the child in t.g, t.c of `made` rows; return the niche of which it is the best, or INVALID."""
-    n = settle(t.g, t.c, made, t.uses) if made > 0 else INVALID
+def tried(s: Island, b: Bench, t: Child, rules: Rules, made: int, levels: int, carried: bool) -> tuple[int, int, int]:
+    """Settle the child in t.g, t.c of `made` rows and put it on the bench: its rows, constants and level; or INVALID thrice.
+
+    A structure that was tried often is tried less often, each time from other constants, unless they were carried.
+    """
+    nothing = np.int64(INVALID)
+    n = settle(t.g, t.c, made, t.uses) if made > 0 else nothing
     if n <= 0:
-        return INVALID
+        return nothing, nothing, nothing
     level = level_of(t.g, n, rules.costs)
-    if level >= len(s.sizes) or level == 0:
-        return INVALID
+    if level >= levels or level == 0:
+        return nothing, nothing, nothing
     key = structure_hash(t.g, n, t.digests)
     t.notes[KEY] = key
     slot = key & np.uint64(len(t.seen) - 1)
@@ -301,12 +305,21 @@ def consider(s: Island, b: Bench, probe: Bench, t: Child, rules: Rules, made: in
     s.counters[ATTEMPTS] += 1.0
     if not carried and tries > 2 and uniform(s.rng) * tries > 2.0:
         s.counters[REPEATS] += 1.0
-        return INVALID
+        return nothing, nothing, nothing
     p = to_code(t.g, t.c, n, t.code, b.m)
     if p < 0:
-        return INVALID
+        return nothing, nothing, nothing
     if not carried and tries > 1:
         restart_constants(s.rng, b.m, p)
+    return n, p, level
+
+
+@kernel
+def consider(s: Island, b: Bench, probe: Bench, t: Child, rules: Rules, made: int, carried: bool) -> int:
+    """Settle, fit and record the child in t.g, t.c of `made` rows; return the niche of which it is the best, or INVALID."""
+    n, p, level = tried(s, b, t, rules, made, len(s.sizes), carried)
+    if n < 0:
+        return INVALID
     hurdle = hurdle_of(s, level, p, rules.elites)
     error = fit(s, b, t, n, p, hurdle, rules.floor)
     s.counters[EVALUATIONS] += 1.0
