@@ -51,6 +51,16 @@ def paired_p(differences: Sequence[float], rng: np.random.Generator) -> float:
     return float(np.mean(sums <= sums[0] + 1e-12 * np.abs(values).sum()))
 
 
+def wilson(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:
+    """Wilson's interval of a share, 95% by default. Source: Wilson 1927."""
+    if trials == 0:
+        return 0.0, 1.0
+    share, spread = successes / trials, z * z / trials
+    centre = share + spread / 2.0
+    half = float(np.sqrt(share * (1.0 - share) * spread + spread * spread / 4.0))
+    return (centre - half) / (1.0 + spread), (centre + half) / (1.0 + spread)
+
+
 def bootstrap(
     groups: Sequence[ArrayLike],
     statistic: Callable[[Array], float],

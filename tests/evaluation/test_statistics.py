@@ -7,7 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from evosearch.evaluation.statistics import bootstrap, paired_p, spearman
+from evosearch.evaluation.statistics import bootstrap, paired_p, spearman, wilson
+
+
+def test_wilson_interval() -> None:
+    assert wilson(18, 20) == pytest.approx((0.699, 0.972), abs=5e-4)
+    assert wilson(0, 20) == pytest.approx((0.0, 0.161), abs=5e-4) and wilson(20, 20)[1] == pytest.approx(1.0)
+    assert wilson(0, 0) == (0.0, 1.0)
 
 
 def rng() -> np.random.Generator:
