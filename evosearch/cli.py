@@ -233,6 +233,7 @@ def inspect(run: str, id: int, output: Path | None) -> int:
 @click.option("--cost", type=float, metavar="N", help="The best program of at most this cost.")
 @click.option("--max-error", type=float, metavar="E", help="The cheapest program with at most this error.")
 @click.option("--digits", type=int, metavar="N", help="Cut its constants to N decimal digits, and certify it anew.")
+@click.option("--program", type=click.Path(path_type=Path), metavar="TXT", help="In the form in this file; see `simplify`.")
 @click.option(
     "--to", required=True, metavar="TARGET",
     help="Functions: python, numba, torch, c or proof (a script for Sollya). Optimizers: torch, optax, numpy or python.",
@@ -245,13 +246,14 @@ def export(
     cost: float | None,
     max_error: float | None,
     digits: int | None,
+    program: Path | None,
     to: str,
     output: str,
     force: bool,
 ) -> int:
     """Write a program as a file that stands alone.
 
-    Without ID, --cost or --max-error it is the one with the front's best error.
+    Without ID, --cost or --max-error it is the one with the front's best error; of optimizers, the winner of the run.
 
     \b
     Examples:
@@ -262,15 +264,18 @@ def export(
       evosearch export lion-1 --to torch -o lion1.py && python lion1.py --verify
     """
     from evosearch import api
-    from evosearch.report.table import bound_word, scientific
+    from evosearch.report.table import scientific
+    from evosearch.search.config import read_start
 
     opened = api.open(run)
     chosen = found = opened.choose(id, cost=cost, max_error=max_error)
+    if program is not None:
+        chosen = found = opened.rewritten(found, read_start(program))
     if digits is not None:
         chosen = opened.shortened(found, digits)
     path = None if output == "-" else output
     text = opened.write(chosen, to=to, output=path, force=force)
-    line = f"program {chosen.id}, cost {chosen.cost:g}, error {scientific(chosen.error)} ({bound_word(chosen)})"
+    line = opened.view.line(chosen)
     if digits is not None:
         line += f" with constants of at most {digits} digits, {scientific(found.error)} before"
     if path is None:

@@ -87,10 +87,23 @@ class Run:
         known = ", ".join(str(program.id) for program in self.front()) or "empty"
         raise StoreError(f"run {self.name} has no program {id}; its front: {known}")
 
+    @property
+    def winner_id(self) -> int | None:
+        """The program that a search for update rules chose on validation problems, where it has."""
+        kept = self.meta.get("tests_opened") or self.meta.get("winner") or {}
+        return kept.get("id")
+
     def choose(self, id: int | None = None, *, cost: float | None = None, max_error: float | None = None) -> StoredProgram:
-        """One program: by id, the best of at most `cost`, the cheapest with at most `max_error`, or the front's best error."""
+        """One program: by id, the best of at most `cost`, the cheapest with at most `max_error`; else the winner or the best.
+
+        The winner is that of the funnel, where the run had one; as `assess` took it, simplified, if the run was assessed. The
+        best is the last of the front.
+        """
         if sum(choice is not None for choice in (id, cost, max_error)) > 1:
             raise ConfigError("choose a program by one of ID, --cost and --max-error")
+        if (id, cost, max_error) == (None, None, None) and self.winner_id is not None:
+            opened, winner = self.meta.get("tests_opened"), self.program(self.winner_id)
+            return winner if opened is None else self.rewritten(winner, opened["program"])
         if id is not None:
             return self.program(id)
         front = self.front()
@@ -243,6 +256,24 @@ class Run:
                 raise ExportError(f"cannot write {path}: {error.strerror}; give another file with -o") from None
         return text
 
+    def rewritten(self, program: StoredProgram, text: str) -> StoredProgram:
+        """An update rule of this run with another text, as `evosearch simplify` writes it; it keeps its id and metrics.
+
+        Raises:
+            ConfigError: where the run searches no update rules.
+            ProgramError: for a text that is none.
+        """
+        from evosearch.language.json_form import to_json
+        from evosearch.language.optimizer import check_rule, read_rule
+
+        if self.config.family != "rule":
+            raise ConfigError(f"run {self.name} searches no update rules, and only of those another form is exported")
+        rule = read_rule(text, self.config.load_ops())
+        check_rule(rule)
+        metrics = {**program.metrics, "rewritten": str(rule) != program.text}
+        size = float(len(rule.instructions))
+        return dataclasses.replace(program, cost=size, metrics=metrics, text=str(rule), json=to_json(rule))
+
     def shortened(self, program: StoredProgram, digits: int) -> StoredProgram:
         """The program with constants of at most so many significant decimal digits, and what is certified of it then.
 
@@ -292,6 +323,7 @@ class Run:
     def _rule_info(self, program: StoredProgram) -> RuleInfo:
         from evosearch.export import RuleInfo
 
+        simplified = bool(program.metrics.get("rewritten"))
         return RuleInfo(
             run=self.name,
             program_id=program.id,
@@ -301,7 +333,7 @@ class Run:
             lr=_tuned_rate(program.metrics) or RuleInfo.lr,
             rows=(
                 ("fitness", f"{program.error:+.4f}  mean log-ratio of its loss to tuned AdamW's or Lion's, in the search"),
-                ("cost", f"{program.cost:g} statements"),
+                ("size", f"{program.cost:g} statements{', simplified; the fitness is that of the rule before' * simplified}"),
             ),
         )
 

@@ -6,13 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evosearch.report.table import Member, scientific
+from evosearch.report.table import Member, bound_word, scientific
 from evosearch.search.store import StoredProgram
 
 
 def short(member: Member) -> str:
     """The worth of a program in a word."""
     return scientific(member.error)
+
+
+def line(program: StoredProgram) -> str:
+    """A program in a line."""
+    return f"program {program.id}, cost {program.cost:g}, error {short(program)} ({bound_word(program)})"
 
 
 def json_row(program: StoredProgram) -> dict[str, Any]:
@@ -35,11 +40,11 @@ def remarks(front: Sequence[StoredProgram], _counters: Mapping[str, float], _sec
     return [f"sampled: {sampled} of {len(front)} errors are largest values at sampled points, without a proof"]
 
 
-def next_line(name: str, run_file: str, front: Sequence[StoredProgram]) -> str:
+def next_line(name: str, run_file: str, front: Sequence[StoredProgram], best: int) -> str:
     """What to type next."""
-    best, middle = front[-1], front[len(front) // 2]
+    middle = front[len(front) // 2]
     return (
-        f"next: evosearch show {name} · evosearch inspect {name} {best.id} · "
+        f"next: evosearch show {name} · evosearch inspect {name} {best} · "
         f"evosearch export {name} --cost {middle.cost:g} --to c -o {run_file}.h"
     )
 

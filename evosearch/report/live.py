@@ -72,7 +72,7 @@ class PlainDisplay(Observer):
     def draw(self, progress: Progress) -> None:
         """The line of now."""
         best = ", ".join(f"{cost:g}: {self.view.short(member)}" for cost, member in sorted(progress.front.items()))
-        self.write(f"{self.status_line(progress)}   best {self.view.worth} by cost {best or '-'}")
+        self.write(f"{self.status_line(progress)}   best {self.view.worth} by {self.view.axis} {best or '-'}")
 
     def status_line(self, progress: Progress) -> str:
         """Time, programs, rate and what is left of the budget."""

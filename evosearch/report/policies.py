@@ -42,6 +42,11 @@ def short(member: Member) -> str:
     return score(member.metrics["score"])
 
 
+def line(program: StoredProgram) -> str:
+    """A policy in a line."""
+    return f"policy {program.id}, {program.cost:g} genes, score {short(program)}"
+
+
 def json_row(program: StoredProgram) -> dict[str, Any]:
     """What `show --json` says of a policy."""
     names = ("score", "solved", "generation", "frames", "validation", "test", "human_normalised", "weights")
@@ -108,9 +113,8 @@ def inspection(policy: Any, stored: StoredProgram, lineage: Sequence[StoredProgr
     return lines
 
 
-def next_line(name: str, _run_file: str, front: Sequence[StoredProgram]) -> str:
+def next_line(name: str, _run_file: str, _front: Sequence[StoredProgram], best: int) -> str:
     """What to type next."""
-    best = front[-1].id
     return f"next: evosearch inspect {name} {best} · evosearch replay {name} {best} · evosearch show {name} --picture run.png"
 
 

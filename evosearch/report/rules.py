@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from evosearch.evaluation.tuning import RATIO
 from evosearch.report.table import Member, aligned
 from evosearch.search.store import StoredProgram
 
@@ -49,6 +50,13 @@ def ratio(value: float | None) -> str:
 def short(member: Member) -> str:
     """The worth of a rule in a word."""
     return fitness(member.error)
+
+
+def line(program: StoredProgram) -> str:
+    """A rule in a line."""
+    worth = f"fitness {fitness(program.error)} ({ratio(program.error)} the loss)"
+    simplified = " before it was simplified" if program.metrics.get("rewritten") else ""
+    return f"rule {program.id}, size {program.cost:g}, {worth}{simplified}"
 
 
 def json_row(program: StoredProgram) -> dict[str, Any]:
@@ -98,7 +106,7 @@ def _refusals(counters: Mapping[str, float]) -> list[str]:
     causes = {name.removeprefix("invalid "): count for name, count in counters.items() if name.startswith("invalid ")}
     causes.pop("training", None)
     shown = ", ".join(f"{name} {count:,.0f}" for name, count in sorted(causes.items()))
-    return [f"proposals that are not valid: {shown}"] if shown else []
+    return [f"drafts refused before any training: {shown}"] if shown else []
 
 
 def inspection(_program: object, stored: StoredProgram, lineage: Sequence[StoredProgram], _baseline: object = ()) -> list[str]:
@@ -110,10 +118,8 @@ def inspection(_program: object, stored: StoredProgram, lineage: Sequence[Stored
     for name, meaning in (("adamw", "over AdamW's"), ("lion", "over Lion's"), ("validation", "on validation problems")):
         lines.append(f"  {meaning:<16} {ratio(known.get(name))}")
     tuned = known.get("tuned") or {}
-    lines += ["", "best learning rates, as powers of sqrt(10), and decay", *(f"  {k:<16} {v}" for k, v in tuned.items()), ""]
-    confirmation = known.get("confirmation") or {}
-    lines += ["confirmed by the reference backend", *(f"  {k:<16} {v}" for k, v in confirmation.items()), ""]
-    lines.append("lineage, youngest first")
+    lines += ["", "best learning rates, best first, and weight decay", *(f"  {k:<16} {_tuning(v)}" for k, v in tuned.items())]
+    lines += ["", _confirmed(known.get("confirmation") or {}), "", "lineage, youngest first"]
     for rule in lineage:
         how = ", ".join(rule.operators) or "an initial rule"
         skipped = f", {rule.steps} steps between that were not kept" if rule.steps else ""
@@ -122,9 +128,23 @@ def inspection(_program: object, stored: StoredProgram, lineage: Sequence[Stored
     return lines
 
 
-def next_line(name: str, _run_file: str, front: Sequence[StoredProgram]) -> str:
+def _tuning(tuned: Mapping[str, Any]) -> str:
+    rates = ", ".join(f"{RATIO**exponent:.2g}" for exponent in tuned["rates"])
+    return f"{rates:<28} {'as the rule has it' if tuned['decay'] is None else format(tuned['decay'], '.3g')}"
+
+
+def _confirmed(found: Mapping[str, Any]) -> str:
+    """What the reference backend says of it."""
+    if not found:
+        return "not confirmed by the reference backend"
+    if found["refusal"] is not None:
+        return f"refused by the reference backend: {found['refusal']}"
+    losses = f"loss {found['loss']:.4g}, by the reference {found['loss_reference']:.4g}"
+    return f"confirmed by the reference backend: {found['steps']} steps, largest difference {found['difference']:.2g}; {losses}"
+
+
+def next_line(name: str, _run_file: str, _front: Sequence[StoredProgram], best: int) -> str:
     """What to type next."""
-    best = front[-1].id
     return (
         f"next: evosearch inspect {name} {best} · evosearch assess {name} · "
         f"evosearch simplify {name} {best} · evosearch export {name} {best} --to torch -o rule.py"

@@ -30,6 +30,8 @@ class ShownRun(Protocol):
     @property
     def evaluations(self) -> int: ...
     def front(self) -> Sequence[StoredProgram]: ...
+    @property
+    def winner_id(self) -> int | None: ...
     def seconds_by(self) -> Mapping[str, float]: ...
     def classical(self) -> Classical: ...
     def counters(self) -> Mapping[str, float]: ...
@@ -97,7 +99,8 @@ def next_line(run: ShownRun) -> str:
     front, name = run.front(), run.reference
     if not front:
         return f"next: evosearch resume {name} --budget 10m"
-    return VIEWS[run.config.family].next_line(name, run.config.name, front)
+    best = front[-1].id if run.winner_id is None else run.winner_id
+    return VIEWS[run.config.family].next_line(name, run.config.name, front, best)
 
 
 def listing(runs: Iterable[ShownRun | EvosearchError], shipped: Mapping[str, str]) -> list[str]:
@@ -109,7 +112,7 @@ def listing(runs: Iterable[ShownRun | EvosearchError], shipped: Mapping[str, str
             continue
         front = run.front()
         view = VIEWS[run.config.family]
-        best = f"{view.worth} {view.short(front[-1])} at cost {front[-1].cost:g}" if front else "-"
+        best = f"{view.worth} {view.short(front[-1])} at {view.axis} {front[-1].cost:g}" if front else "-"
         rows.append([run.name, run.status.value, f"{run.evaluations:,}", best, run.task_text])
     table = aligned(rows, left=(0, 1, 3, 4)) if len(rows) > 1 else ["no runs in ./runs/; start one: evosearch run exp2"]
     files = aligned([[name, task] for name, task in shipped.items()], left=(0, 1)) if shipped else ["none"]

@@ -20,13 +20,15 @@ class View:
     Attributes:
         counted: what an evaluation is, as in "3,412,000 programs fitted".
         worth: what the front is best in.
+        axis: what the front's programs differ in otherwise.
         short: the worth of a program in a word.
+        line: the same with what it is, in a line.
         live_table: of the front while a run goes on, beside the baseline.
         front_table: the same with ids and more columns.
         remarks: lines below the front, from the front, the run's counters and its seconds.
         inspection: of one program, from it, what is stored of it, its lineage and the baseline.
         json_row: of one program of the front.
-        next_line: from the run's name, its run file's, and the front.
+        next_line: from the run's name, its run file's, the front, and the id of the program to take.
         curve: draws one program of a run (its id) to a file, and is called `curve_name`.
         front_picture: draws a run's front to a file.
         record_counters: whether a run's record has the sums of its counters.
@@ -35,13 +37,15 @@ class View:
 
     counted: str
     worth: str
+    axis: str
     short: Callable[[Member], str]
+    line: Callable[[StoredProgram], str]
     live_table: Callable[[Iterable[Member], Classical], list[str]]
     front_table: Callable[[Iterable[Any], Classical], list[str]]
     remarks: Callable[[Sequence[StoredProgram], Mapping[str, float], float], list[str]]
     inspection: Callable[[Any, StoredProgram, Sequence[StoredProgram], Classical], list[str]]
     json_row: Callable[[StoredProgram], dict[str, Any]]
-    next_line: Callable[[str, str, Sequence[StoredProgram]], str]
+    next_line: Callable[[str, str, Sequence[StoredProgram], int], str]
     curve: Callable[[DrawnRun, int, Path], None]
     curve_name: str
     front_picture: Callable[[DrawnRun, Path], None]
@@ -53,7 +57,9 @@ VIEWS: Mapping[str, View] = {
     "function": View(
         counted="programs fitted",
         worth="error",
+        axis="cost",
         short=functions.short,
+        line=functions.line,
         live_table=table.live_table,
         front_table=table.front_table,
         remarks=functions.remarks,
@@ -67,7 +73,9 @@ VIEWS: Mapping[str, View] = {
     "rule": View(
         counted="rules trained",
         worth="fitness",
+        axis="size",
         short=rules.short,
+        line=rules.line,
         live_table=rules.live_table,
         front_table=rules.front_table,
         remarks=rules.remarks,
@@ -82,7 +90,9 @@ VIEWS: Mapping[str, View] = {
     "policy": View(
         counted="policies played",
         worth="score",
+        axis="genes",
         short=policies.short,
+        line=policies.line,
         live_table=policies.live_table,
         front_table=policies.front_table,
         remarks=policies.remarks,

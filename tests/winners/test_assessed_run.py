@@ -87,6 +87,26 @@ def test_the_test_families_are_opened_for_one_program(here: Path) -> None:
     assert again == first
 
 
+def test_the_winner_is_exported_in_the_form_that_was_assessed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_run(here / "runs" / "lion-1", rules=("rmsprop", "lion"))
+    select_run(folder, workers=0)
+    winner = api.open("lion-1").winner_id
+    other = 3 - (winner or 0)
+    assert cli.main(["show", "lion-1"]) == 0
+    assert f"evosearch export lion-1 {winner} --to torch" in capsys.readouterr().out
+    (folder / f"simplified-{winner}.txt").write_text(RULES["signsgd"])
+    assert api.open("lion-1").choose().text == api.open("lion-1").program(winner).text != RULES["signsgd"]
+    api.assess("lion-1", level="coarse", workers=0)
+    assert cli.main(["export", "lion-1", "--to", "numpy", "-o", "rule.py"]) == 0
+    shown = capsys.readouterr().out
+    assert f"rule {winner}, size 4, fitness" in shown and "before it was simplified" in shown
+    assert "np.sign(" in Path("rule.py").read_text() and "statements, simplified" in Path("rule.py").read_text()
+    text = here / "mine.txt"
+    text.write_text(RULES["sgd_momentum"])
+    assert cli.main(["export", "lion-1", str(other), "--program", str(text), "--to", "numpy", "-o", "other.py"]) == 0
+    assert f"rule {other}, size 5" in capsys.readouterr().out and "np.sign(" not in Path("other.py").read_text()
+
+
 def test_the_funnel_chooses_and_keeps_the_winner(here: Path) -> None:
     folder = make_run(here / "lion-1", rules=("signsgd", "sgd_momentum"))
     found = select_run(folder, workers=0)
