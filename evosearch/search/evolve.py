@@ -287,13 +287,12 @@ def tried(s: Island, b: Bench, t: Child, rules: Rules, made: int, levels: int, c
 
     A structure that was tried often is tried less often, each time from other constants, unless they were carried.
     """
-    nothing = np.int64(INVALID)
-    n = settle(t.g, t.c, made, t.uses) if made > 0 else nothing
+    n = settle(t.g, t.c, made, t.uses) if made > 0 else INVALID
     if n <= 0:
-        return nothing, nothing, nothing
+        return INVALID, INVALID, INVALID
     level = level_of(t.g, n, rules.costs)
     if level >= levels or level == 0:
-        return nothing, nothing, nothing
+        return INVALID, INVALID, INVALID
     key = structure_hash(t.g, n, t.digests)
     t.notes[KEY] = key
     slot = key & np.uint64(len(t.seen) - 1)
@@ -305,10 +304,10 @@ def tried(s: Island, b: Bench, t: Child, rules: Rules, made: int, levels: int, c
     s.counters[ATTEMPTS] += 1.0
     if not carried and tries > 2 and uniform(s.rng) * tries > 2.0:
         s.counters[REPEATS] += 1.0
-        return nothing, nothing, nothing
+        return INVALID, INVALID, INVALID
     p = to_code(t.g, t.c, n, t.code, b.m)
     if p < 0:
-        return nothing, nothing, nothing
+        return INVALID, INVALID, INVALID
     if not carried and tries > 1:
         restart_constants(s.rng, b.m, p)
     return n, p, level
