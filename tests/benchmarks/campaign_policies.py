@@ -4,8 +4,8 @@
     python tests/benchmarks/campaign_policies.py cartpole -o cartpole.jsonl # 10 seeds, 10 s each
 
 The evaluations of the maze are those that novelty search makes in `--seconds` on a seed that is not counted (`--evaluations`
-sets them). Settings come from equal numbers of trials of each algorithm on seeds that are not counted. Each run is a line of the
-file; what is there is not run again, so that the command can be stopped and given again.
+sets them). Settings come from equal numbers of trials of each algorithm on seeds that are not counted. Each run is a line of
+the file; what is there is not run again, so that the command can be stopped and given again.
 """
 
 from __future__ import annotations

@@ -120,8 +120,11 @@ class PolicySearch:
         self._seeds = training_seeds(self._settings, self._generation, self._brood.children[:, 2].tolist())
         self._scores: Floats = np.full(count, np.nan)
         self._behaviour: Floats = np.empty((count, 0))
-        for first in range(0, count, self._settings.chunk):
-            self._add("children", first, min(first + self._settings.chunk, count))
+        first, most = 0, self._settings.chunk
+        while first < count:  # small jobs at the end, for all workers wait for the last one
+            stop = min(count, first + min(most, max(-(-most // 6), (count - first) // 8)))
+            self._add("children", first, stop)
+            first = stop
 
     def _add(self, kind: Kind, first: int, stop: int, key: str = "") -> None:
         self._queue.append(_Ticket(self._next, kind, first, stop, key))

@@ -19,7 +19,7 @@ class PolicySettings(Settings):
         population: children of a generation.
         parents: how many of them have children in turn (the truncation size T of the paper).
         power: standard deviation of a mutation's noise.
-        chunk: children of one job.
+        chunk: most children of one job; the last jobs of a generation have fewer.
         candidates: how many compete to be the elite of a noisy task, the last elite among them.
         validation: episodes that choose the elite, of each candidate.
         test: episodes that a new elite is reported with; they choose nothing.
