@@ -298,6 +298,9 @@ class Run:
     def _render(self, program: StoredProgram, to: str) -> str:
         from evosearch.export import render
 
+        if self.config.family == "policy":
+            remedy = f"its genome is a line of text: evosearch inspect {self.name} {program.id}"
+            raise ExportError(f"policy {program.id} cannot be written as '{to}'; {remedy}")
         info = self._rule_info(program) if self.config.family == "rule" else self._function_info(program)
         return render(self.load(program), to, info)
 

@@ -104,6 +104,8 @@ def inspection(policy: Any, stored: StoredProgram, lineage: Sequence[StoredProgr
     lines += [f"SHA-256 of the weights {known['weights']}", ""]
     lines += [f"  {layer.name:<16} {'x'.join(map(str, layer.shape)):>12}" for layer in policy.layout.layers]
     lines += ["", *(_spread_line(name, known[name]) for name in ("validation", "test"))]
+    if known.get("human_normalised") is not None:
+        lines.append(f"human-normalised {known['human_normalised']:.1%} (0%: a random player, 100%: a human)")
     lines += ["frames until then: " + ", ".join(f"{known['frames'][use]:,} {use}" for use in USES), ""]
     lines.append("lineage, youngest first")
     for one in lineage:

@@ -141,6 +141,9 @@ def test_replay_rebuilds_any_ancestor(tmp_path: Path, capsys: pytest.CaptureFixt
     assert f"genome {32 + 4 * best.cost:.0f} bytes for 32 bytes of weights" in out and best.json["genome"][:80] in out
     assert (tmp_path / "scores.png").read_bytes().startswith(b"\x89PNG")
 
+    assert main(["export", folder, id, "--to", "c"]) == 2
+    assert "genome is a line of text" in capsys.readouterr().err
+
     store = Store.open(run.folder, writable=True)
     store._connection.execute("UPDATE programs SET metrics = json_set(metrics, '$.weights', 'abc') WHERE id = ?", (best.id,))
     store.close()

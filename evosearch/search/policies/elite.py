@@ -54,7 +54,7 @@ class Elites:
     """The elites of a run, and those of them that enter the archive: each better than all before it."""
 
     def __init__(self, settings: PolicySettings, layout: Layout, traits: Traits) -> None:
-        self._settings, self._layout, self._noisy, self._threshold = settings, layout, traits.noisy, traits.threshold
+        self._settings, self._layout, self._noisy, self._traits = settings, layout, traits.noisy, traits
         self.current: Champion | None = None
         self.candidates: tuple[Member, ...] = ()
         self._found: list[Floats | None] = []
@@ -125,7 +125,9 @@ class Elites:
         member, settings = champion.member, self._settings
         ancestor, steps = self._ancestor(member)
         written = member.written(settings.power, self._layout)
-        solved = None if self._threshold is None else champion.score >= self._threshold
+        threshold, human = self._traits.threshold, self._traits.human
+        solved = None if threshold is None else champion.score >= threshold
+        normalised = None if human is None else (float(np.mean(test)) - human[0]) / (human[1] - human[0])
         metrics = {
             "score": champion.score,
             "solved": solved,
@@ -133,6 +135,7 @@ class Elites:
             "frames": champion.frames,
             "validation": spread(champion.validation),
             "test": spread(test),
+            "human_normalised": None if normalised is None or math.isnan(normalised) else normalised,
             "weights": weights,
             "genome_bytes": 32 + 4 * member.size if member.is_list else None,
             "weight_bytes": 4 * self._layout.size,
