@@ -69,7 +69,8 @@ def simplify_of_run(
     """
     if config.family != "rule":
         raise ConfigError(
-            f"run '{config.name}' searches functions or policies; a function is simplified when it enters its front: evosearch inspect RUN ID"
+            f"run '{config.name}' searches functions or policies; a function is simplified when it enters its front: "
+            "evosearch inspect RUN ID"
         )
     task, ops, settings = config.load_task(), config.load_ops(), cast(RuleSettings, config.search)
     fitness = Fitness(cast(Trainer, task), ops, settings.race)
