@@ -89,7 +89,7 @@ def _running(command: Callable[..., int]) -> Callable[..., int]:
 @_running
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder. Default: ./runs/NAME-N.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a key of the run file; may be repeated.")
-@click.option("--algorithm", metavar="A", help="pareto, random, hillclimb, nsga2 or enumerate.")
+@click.option("--algorithm", metavar="A", help="Such as pareto or random, regularized, ga or novelty; a wrong one names all.")
 @click.option("--from", "start", type=click.Path(path_type=Path), metavar="PROGRAM.txt", help="Start from this program.")
 def run(
     source: str,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 REDRAW_SECONDS = 0.25
 LINE_SECONDS = 10.0
+MOST = 12
+"""Programs of the front on a line."""
 
 
 class PlainDisplay(Observer):
@@ -71,7 +73,8 @@ class PlainDisplay(Observer):
 
     def draw(self, progress: Progress) -> None:
         """The line of now."""
-        best = ", ".join(f"{cost:g}: {self.view.short(member)}" for cost, member in sorted(progress.front.items()))
+        latest = sorted(progress.front.items())[-MOST:]
+        best = ", ".join(f"{cost:g}: {self.view.short(member)}" for cost, member in latest)
         self.write(f"{self.status_line(progress)}   best {self.view.worth} by {self.view.axis} {best or '-'}")
 
     def status_line(self, progress: Progress) -> str:

@@ -10,12 +10,14 @@ from evosearch.report.table import Member, aligned
 from evosearch.search.store import StoredProgram
 
 USES = ("training", "validation", "test")
+LATEST = 12
+"""So many elites fit on a screen."""
 
 
 def live_table(front: Iterable[Member], _baseline: object = ()) -> list[str]:
-    """genes, score, test mean, generation; one line a policy."""
+    """genes, score, test mean, generation; one line a policy, the latest ones."""
     rows = [["genes", "score", "test mean", "generation", "solved"]]
-    for m in front:
+    for m in list(front)[-LATEST:]:
         known = m.metrics
         rows.append([f"{m.cost:g}", score(known["score"]), _test(known), str(known["generation"]), _yes(known["solved"])])
     return aligned(rows)

@@ -120,7 +120,8 @@ def test_environments_that_raise_fail_their_candidate(tmp_path: Path, capsys: py
     lost = [one for one in rows if one.rung < 0]
     assert lost and failed > len(lost) and all(one.scores == () for one in lost)  # some failed in validation or test
     assert main(["show", str(run.folder)]) == 0
-    assert f"{failed:.0f} episodes failed" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"{failed:.0f} episodes failed" in out and "an episode failed: RuntimeError: the motor is hot" in out
     assert run.show_json()["failed_episodes"] == failed
     nothing = start(tmp_path, 60, [*NOISY, ("task.failing", 1.0)])
     assert nothing.evaluations == 60 and nothing.front() == ()

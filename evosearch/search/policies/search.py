@@ -50,6 +50,7 @@ class PolicySearch:
         self._queue: list[_Ticket] = []
         self._open: dict[int, _Ticket] = {}
         self._frames = {"training": 0, "validation": 0, "test": 0}
+        self._failure = ""
         self._start()
 
     @property
@@ -87,6 +88,7 @@ class PolicySearch:
         frames = int(np.sum(result["frames"]))
         use = "training" if ticket.kind == "children" else ticket.kind
         self._frames[use] += frames
+        self._failure = result["failures"][-1] if result["failures"] else self._failure
         counters = {f"frames {use}": float(frames), "failed episodes": float(len(result["failures"]))}
         work = 0 if ticket.kind == "test" else frames
         if ticket.kind == "test":
@@ -107,9 +109,8 @@ class PolicySearch:
 
     def _note(self) -> str:
         champion = self._elites.current
-        if champion is None:
-            return ""
-        return f"generation {self._generation}, elite {champion.score:.6g}"
+        lines = [] if champion is None else [f"generation {self._generation}, elite {champion.score:.6g}"]
+        return "; ".join([*lines, *([f"an episode failed: {self._failure}"] if self._failure else [])])
 
     # A generation
 
@@ -209,6 +210,7 @@ class PolicySearch:
             "owed": self._owed,
             "tickets": [astuple(ticket) for ticket in waiting],
             "frames": dict(self._frames),
+            "failure": self._failure,
             "scores": self._scores,
             "behaviour": self._behaviour,
         }
@@ -220,6 +222,7 @@ class PolicySearch:
         self._start()
         self._elites.restore(state["elites"])
         self._next, self._owed, self._frames = state["next"], state["owed"], dict(state["frames"])
+        self._failure = state["failure"]
         self._scores, self._behaviour = state["scores"], state["behaviour"]
         self._queue, self._open = [_Ticket(*row) for row in state["tickets"]], {}
 
