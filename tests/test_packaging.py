@@ -63,7 +63,11 @@ def test_a_record_says_how_to_make_it_again(path: Path) -> None:
     source = shlex.split(record["command"])
     assert source[:2] == ["evosearch", "run"] and source[2] in shipped_runs()
     assert record["front"] and record["machine"] and record["seed"] == record["config"]["search"]["seed"]
-    costs, errors = zip(*((row["cost"], row["error"]) for row in record["front"]), strict=True)
+    cost, error = {"function": ("cost", "error"), "rule": ("size", "fitness"), "policy": ("genes", "score")}[
+        record["config"].get("family", "function")
+    ]
+    sign = -1.0 if error == "score" else 1.0
+    costs, errors = zip(*((row[cost], sign * row[error]) for row in record["front"]), strict=True)
     assert list(costs) == sorted(costs) and list(errors) == sorted(errors, reverse=True)
 
 

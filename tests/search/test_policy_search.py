@@ -107,8 +107,8 @@ def test_a_child_costs_one_draw_and_is_what_its_genome_says(tmp_path: Path) -> N
     mutate = decoder.mutate
     decoder.mutate = lambda *args: (draws.append(args[1]), mutate(*args))  # type: ignore[method-assign,assignment,return-value,func-returns-value]
     for n in range(1, len(words) + 1):
-        assert decoder.parent(words[:n]).tobytes() == Genome(whole.sigma, whole.genes[:n]).weights(LAYOUT).tobytes()
-    assert decoder.child(words[:-1], int(words[-1]), 1).tobytes() == whole.weights(LAYOUT).tobytes()
+        assert decoder.parent(words[:n].tobytes()).tobytes() == Genome(whole.sigma, whole.genes[:n]).weights(LAYOUT).tobytes()
+    assert decoder.child(words[:-1].tobytes(), int(words[-1]), 1).tobytes() == whole.weights(LAYOUT).tobytes()
     assert draws == [*words[1:].tolist(), words[-1]]
     assert genome.key == chain(words)[-1].hex() and genome.metrics["weights"] == weights_hash(whole.weights(LAYOUT))
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evosearch.evolution.noise import add_noise
 from evosearch.evolution.seeds import MIDDLE, SEED_BITS, Layout, initial_weights
@@ -28,22 +26,21 @@ class Decoder:
         self._kept: OrderedDict[bytes, Weights] = OrderedDict()
         self._buffer = np.empty(layout.size, np.float32)
 
-    def parent(self, data: NDArray[Any]) -> Weights:
-        """Weights of a parent (genes, or weights as they are); kept, so not to be written to."""
-        if data.dtype != np.uint32:
+    def parent(self, data: bytes | Weights) -> Weights:
+        """Weights of a parent (its genes, or weights as they are); kept, so not to be written to."""
+        if not isinstance(data, bytes):
             return data
-        name = data.tobytes()
-        found = self._kept.get(name)
+        found = self._kept.get(data)
         if found is None:
-            found = self._decode(data, name)
-            self._kept[name] = found
+            found = self._kept[data] = self._decode(data)
             if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
-        self._kept.move_to_end(name)
+        self._kept.move_to_end(data)
         return found
 
-    def _decode(self, words: NDArray[np.uint32], name: bytes) -> Weights:
+    def _decode(self, name: bytes) -> Weights:
         """From the nearest ancestor that is kept."""
+        words = np.frombuffer(name, np.uint32)
         known = next((n for n in range(len(words) - 1, 0, -1) if name[: 4 * n] in self._kept), 0)
         if known:
             weights, rest = self._kept[name[: 4 * known]].copy(), words[known:]
@@ -53,7 +50,7 @@ class Decoder:
             self.mutate(weights, word, 1)
         return weights
 
-    def child(self, parent: NDArray[Any] | None, word: int, sign: int) -> Weights:
+    def child(self, parent: bytes | Weights | None, word: int, sign: int) -> Weights:
         """Weights of a child: of a parent, or from scratch; valid until the next call."""
         if parent is None:
             return initial_weights(word & _SEED, self.layout)

@@ -38,19 +38,18 @@ def workshop(run: str) -> Workshop:
 def warm(run: str, progress: Callable[[str], None]) -> None:
     """Compile what workers call."""
     shop = workshop(run)
-    words = np.zeros(1, np.uint32)
-    shop.decoder.child(words, 0, 1)
+    shop.decoder.child(bytes(4), 0, 1)
     shop.task.warm(progress)
 
 
 def run_children(
-    run: str, bases: Sequence[NDArray[Any]], children: NDArray[np.int64], seeds: Sequence[Sequence[int]]
+    run: str, bases: Sequence[bytes | Weights], children: NDArray[np.int64], seeds: Sequence[Sequence[int]]
 ) -> dict[str, Any]:
     """One job of training episodes.
 
     Args:
         run: the run's configuration; see `workshop`.
-        bases: genes or weights of the parents; see `evosearch.search.policies.member`.
+        bases: genes (as bytes) or weights of the parents; see `Member.sent`.
         children: (n, 3) place of the parent in `bases` or `FRESH`, gene, sign of its noise (0: none).
         seeds: of each child's episodes.
 
@@ -67,7 +66,7 @@ def run_children(
     return _columns(shop.task.episodes(weights(), seeds, "training"))
 
 
-def run_candidate(run: str, data: NDArray[Any], seeds: Sequence[int], use: Use) -> dict[str, Any]:
+def run_candidate(run: str, data: bytes | Weights, seeds: Sequence[int], use: Use) -> dict[str, Any]:
     """Validation or test episodes of one candidate.
 
     Returns:

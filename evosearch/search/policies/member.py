@@ -38,6 +38,11 @@ class Member:
         return self.data.dtype == np.uint32
 
     @property
+    def sent(self) -> bytes | Weights:
+        """What workers are sent of it."""
+        return self.data.tobytes() if self.is_list else self.data
+
+    @property
     def size(self) -> int:
         """The number of genes; 1 for weights."""
         return len(self.data) if self.is_list else 1

@@ -7,7 +7,7 @@ are told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Literal
 
@@ -26,6 +26,11 @@ CANDIDATE = "evosearch.search.policies.jobs:run_candidate"
 WARM = "evosearch.search.policies.jobs:warm"
 
 Kind = Literal["children", "validation", "test"]
+
+_Origin = tuple[bytes, int, int]
+"""Of a parent: its key, the same as a number, the genes of its children."""
+
+_OPERATORS = {1: "mutation", -1: "mirror", 0: "centre"}
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ class PolicySearch:
         """Make the children of a generation, and their jobs; tests of the last elite come before them."""
         self._brood: Brood = self._breeder.brood(self._generation)
         count = len(self._brood.children)
+        self._origins = _origins(self._brood)
         self._seeds = training_seeds(self._settings, self._generation, self._brood.children[:, 2].tolist())
         self._scores: Floats = np.full(count, np.nan)
         self._behaviour: Floats = np.empty((count, 0))
@@ -138,7 +144,7 @@ class PolicySearch:
             renamed = {FRESH: FRESH, **{base: place for place, base in enumerate(used)}}
             children = rows.copy()
             children[:, 0] = [renamed[base] for base in rows[:, 0].tolist()]
-            bases = [self._brood.bases[base].data for base in used]
+            bases = [self._brood.bases[base].sent for base in used]
             seeds = self._seeds[ticket.first : ticket.stop]
             return Job(ticket.number, CHILDREN, {"run": self._run, "bases": bases, "children": children, "seeds": seeds})
         if ticket.kind == "validation":
@@ -146,7 +152,7 @@ class PolicySearch:
         else:
             member = self._elites.tested(ticket.key)
             played = test_seeds(self._settings, self._noisy)[ticket.first : ticket.stop]
-        return Job(ticket.number, CANDIDATE, {"run": self._run, "data": member.data, "seeds": played, "use": ticket.kind})
+        return Job(ticket.number, CANDIDATE, {"run": self._run, "data": member.sent, "seeds": played, "use": ticket.kind})
 
     def _take_children(self, ticket: _Ticket, result: Any) -> tuple[Evaluated, ...]:
         place = slice(ticket.first, ticket.stop)
@@ -157,22 +163,7 @@ class PolicySearch:
         self._behaviour[place, : behaviour.shape[1]] = behaviour
         made = self._brood.children[place].tolist()
         columns = (made, result["scores"].tolist(), behaviour.tolist(), result["frames"].tolist())
-        return tuple(self._evaluated(*row) for row in zip(*columns, strict=True))
-
-    def _evaluated(self, child: list[int], score: float, behaviour: list[float], frames: int) -> Evaluated:
-        base, word, sign = child
-        parent = None if base == FRESH else self._brood.bases[base]
-        key = parent.key if parent is not None and sign == 0 else child_key(b"" if parent is None else parent.key, word)
-        return Evaluated(
-            function=int.from_bytes(key, "big") ^ (sign < 0),
-            rung=-1 if score != score else 0,
-            scores=(score, *behaviour),
-            live=1 if parent is None else parent.size + parent.is_list,
-            operator="initial" if parent is None else "mutation" if sign > 0 else "mirror" if sign < 0 else "centre",
-            ancestor=0 if parent is None else int.from_bytes(parent.key, "big"),
-            work=frames,
-            text=str(word),
-        )
+        return tuple(_evaluated(self._origins, *row) for row in zip(*columns, strict=True))
 
     def _advance(self, done: Kind) -> float:
         """What follows on a stage that is complete; how many generations that ends."""
@@ -227,3 +218,24 @@ class PolicySearch:
         self._queue, self._open = [_Ticket(*row) for row in state["tickets"]], {}
 
 
+
+
+def _evaluated(origins: Sequence[_Origin], child: list[int], score: float, behaviour: list[float], frames: int) -> Evaluated:
+    base, word, sign = child
+    key, name, size = origins[base]
+    own = key if sign == 0 else child_key(key, word)
+    return Evaluated(
+        function=int.from_bytes(own, "big") ^ (sign < 0),
+        rung=-1 if score != score else 0,
+        scores=(score, *behaviour),
+        live=size,
+        operator="initial" if base == FRESH else _OPERATORS[sign],
+        ancestor=name,
+        work=frames,
+        text=str(word),
+    )
+
+
+def _origins(brood: Brood) -> list[_Origin]:
+    known = [(one.key, int.from_bytes(one.key, "big"), one.size + one.is_list) for one in brood.bases]
+    return [*known, (b"", 0, 1)]  # the last one is also that of `FRESH`
