@@ -13,11 +13,16 @@ import toy_policies
 import evosearch
 from evosearch.cli import main
 from evosearch.errors import EvosearchError
+from evosearch.evaluation.pool import resolve
 from evosearch.evolution.seeds import Genome, weights_hash
+from evosearch.search.algorithms import make_search
+from evosearch.search.checkpoint import decode, encode
+from evosearch.search.config import read_config
 from evosearch.search.policies.breeding import archived
 from evosearch.search.policies.decode import Decoder
 from evosearch.search.policies.member import chain, to_words
 from evosearch.search.policies.novelty import novelty
+from evosearch.search.protocol import Job, Told
 from evosearch.search.store import Store
 
 NOISY = [("task.noise", 0.5)]
@@ -50,6 +55,30 @@ def test_cuts_change_nothing(algorithm: str, tmp_path: Path) -> None:
     assert {one.operator for one in kept} == {
         "random": {"initial"}, "es": {"mutation", "mirror", "centre"}
     }.get(algorithm, {"initial", "mutation"})  # fmt: skip
+
+
+@pytest.mark.parametrize("algorithm", ["blend", "es"])
+def test_it_goes_on_from_its_state_after_any_result(algorithm: str, tmp_path: Path) -> None:
+    file = tmp_path / "hill.toml"
+    file.write_text(toy_policies.RUN)
+    config = read_config(file, [*NOISY, ("search.algorithm", algorithm), ("task.failing", 0.02)])
+    ops = config.load_ops()
+
+    def walk(saved: bool) -> list[Told]:
+        search, open_jobs, told = make_search(config, config.load_task(), ops, ""), list[Job](), list[Told]()
+        for _ in range(60):
+            while (job := search.ask()) is not None:
+                open_jobs.append(job)
+            told.append(search.tell(open_jobs[0], resolve(open_jobs[0].function)(**open_jobs[0].payload)))
+            del open_jobs[0]
+            if saved:  # what was asked and not told is asked again
+                state = decode(encode(search.state()), ops)
+                search, open_jobs = make_search(config, config.load_task(), ops, ""), []
+                search.restore(state)
+        return told
+
+    straight, saved = walk(False), walk(True)
+    assert repr(straight) == repr(saved) and sum(len(one.entrants) for one in straight) > 1
 
 
 def test_workers_change_nothing(tmp_path: Path) -> None:
