@@ -26,9 +26,9 @@ from evosearch.search.machine import describe_machine
 TUNED: dict[str, dict[str, Any]] = {
     "novelty": {},
     "ga": {},
-    "es": {},
+    "es": {"power": 0.2, "rate": 0.2},
     "random": {},
-    "blend": {},
+    "blend": {"novelty": 0.95},
 }
 """What the trials chose, where it is not what the run file has."""
 

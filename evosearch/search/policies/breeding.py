@@ -112,9 +112,10 @@ class Truncation:
     def select(self, generation: int, brood: Brood, scores: Floats, behaviour: Floats, elite: Member | None) -> None:
         """The best are parents; by score the elite is always one of them."""
         settings = self._settings
-        if settings.algorithm == "random":
+        alive = ~np.isnan(scores)
+        if settings.algorithm == "random" or not alive.any():
             return
-        by_score = np.where(np.isnan(scores), -np.inf, scores)
+        by_score = np.where(alive, scores, -np.inf)
         worth = by_score
         if settings.algorithm != "ga":
             new = novelty(behaviour, self._archive, settings.neighbours)
@@ -122,7 +123,8 @@ class Truncation:
             self._remember(generation, behaviour)
         if settings.algorithm == "blend":
             worth = settings.novelty * ranks(worth) + (1.0 - settings.novelty) * ranks(by_score)
-        order = np.argsort(-worth, kind="stable")[: settings.parents]
+        order = np.argsort(-worth, kind="stable")
+        order = order[alive[order]][: settings.parents]
         chosen = [brood.member(int(place), settings.power) for place in order]
         if settings.algorithm != "novelty" and elite is not None:
             chosen = [elite, *(member for member in chosen if member.key != elite.key)][: settings.parents]
