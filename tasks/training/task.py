@@ -128,5 +128,5 @@ class Training:
         """One line for people: "update rules of 2 states for 7 small trainings (digits, genesis, moved-digits)"."""
         proxies = self.proxies()
         data = ", ".join(sorted({proxy.data for proxy in proxies}))
-        text = f"update rules of {self.states} states for {len(proxies)} small trainings ({data})"
+        text = f"update rules of {self.states} states for {len(proxies)} small training{'s' * (len(proxies) > 1)} ({data})"
         return text if ops is None else f"{text}, {len(tuple(ops))} ops"

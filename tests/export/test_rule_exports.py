@@ -61,13 +61,21 @@ def test_a_changed_export_fails(before: str, after: str) -> None:
 
 
 def test_a_changed_file_is_reported(tmp_path: Path) -> None:
-    pytest.importorskip("torch", reason="pip install 'evosearch[torch]'")
     path = tmp_path / "exported.py"
-    text = render(rule("lion"), "torch", info("lion"))
-    path.write_text(text.replace("m = torch._foreach_lerp(g, v1, 0.9)", "m = torch._foreach_lerp(g, v1, 0.93)"))
-    report = verify_export(path, "torch")
-    assert report.passed is False
-    assert re.search(r"tensor by tensor.*ok\n.*foreach.*FAILED", report.output)
+    text, before = render(rule("lion"), "python", info("lion")), "(1.0 - 0.99) * x"
+    assert before in text
+    path.write_text(text.replace(before, "(1.0 - 0.98) * x"))
+    report = verify_export(path, "python")
+    assert report.passed is False and "FAILED" in report.output
+
+
+def test_each_path_of_a_torch_file_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="pip install 'evosearch[torch]'")
+    text, before = render(rule("lion"), "torch", info("lion")), "m = torch._foreach_lerp(g, v1, 0.9)"
+    assert before in text
+    changed = module(text.replace(before, before.replace("0.9", "0.93")))
+    assert changed._verify({"tensor by tensor": {"foreach": False}, "foreach": {"foreach": True}}) == 1
+    assert re.search(r"tensor by tensor.*ok\n.*foreach.*FAILED", capsys.readouterr().out)
 
 
 def test_the_decay_of_a_rule_becomes_the_argument() -> None:
@@ -133,5 +141,5 @@ def test_targets_and_names_that_do_not_fit() -> None:
 def test_the_file_says_where_it_comes_from() -> None:
     text = render(rule("lion"), "torch", info("lion"))
     assert "origin         run lion-1, program 12, seed 1, evosearch 0.1.0" in text
-    assert "        m = interp(g, v1, 0.9)" in text and 'lr=0.0003' in text
+    assert "        m = interp(g, v1, 0.9)" in text and "lr=0.0003" in text
     assert max(map(len, text.splitlines())) <= 128
