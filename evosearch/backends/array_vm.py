@@ -10,7 +10,7 @@ A rule with sums takes a pass more for each that stands on a path (`evosearch.ba
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -108,6 +108,44 @@ def encode_rule(rule: Program, ops: OpSet) -> EncodedRule:
     _check_size(len(states), len(constants), len(code))
     values = np.array([float.fromhex(text) for text in constants], dtype=np.float64)
     return EncodedRule(code, values, outputs, np.array(staged.bounds, dtype=np.int64))
+
+
+def encode_elements(
+    rows: Sequence[tuple[int, Sequence[int | float]]],
+    places: Mapping[int, int],
+    reals: int,
+    outputs: Sequence[int | float],
+    inputs: Sequence[str],
+) -> EncodedRule:
+    """As `encode_rule`, of a rule in which no op sums, from numbers: for a search that makes thousands a second.
+
+    Args:
+        rows: op's code and arguments of each live instruction, in running order: reals first. An int is a value (inputs first),
+            a float a constant.
+        places: values of instructions to their rows.
+        reals: how many rows are reals.
+        outputs: the update, then the new states.
+        inputs: names of the inputs.
+    """
+    fixed = {WEIGHT: WEIGHTS, GRADIENT: GRADIENTS, RATE: LEARNING_RATE, STEP: STEP_COUNT}
+    states = [name for name in inputs if name not in fixed]
+    fixed |= {name: FIRST_STATE + k for k, name in enumerate(states)}
+    registers = {value: INPUT_BASE + fixed[name] for value, name in enumerate(inputs)}
+    registers |= {value: TEMP_BASE + place for value, place in places.items()}
+    constants: dict[str, int] = {}
+
+    def register(argument: int | float) -> int:
+        if isinstance(argument, float):
+            return CONST_BASE + constants.setdefault(argument.hex(), len(constants))
+        return registers[argument]
+
+    spare = [INPUT_BASE + LEARNING_RATE] * 3
+    code = [[op, *map(register, args), *spare[len(args) :]] for op, args in rows]
+    ends = [register(out) for out in outputs]
+    _check_size(len(states), len(constants), len(code))
+    values = np.array([float.fromhex(text) for text in constants], dtype=np.float64)
+    depths = np.array([[0, reals, reals, len(code), len(code)]], dtype=np.int64)
+    return EncodedRule(np.array(code, np.int16).reshape(-1, 4), values, np.array(ends, np.int16), depths)
 
 
 def _reduces(op: Op) -> bool:

@@ -21,7 +21,7 @@ _TUNING_SEED = 2**30
 class Baselines:
     """The baselines on each proxy and horizon: their best rates and decay, and their loss on each seed.
 
-    Rates and decay are tuned once per proxy and horizon, on seeds of their own, by the very procedure that tunes a candidate;
+    Rates and decay are tuned once per proxy and horizon, on seeds of their own, by the procedure that tunes finalists;
     on a seed the loss is the mean over the kept rates, as a candidate's is. All of it is a function of task and settings;
     what was computed once is kept, and handed to other processes as plain data.
     """
@@ -40,6 +40,20 @@ class Baselines:
         """All that is known so far, as JSON has it."""
         return {"tuned": {key: tuned.to_plain() for key, tuned in self._tuned.items()}, "losses": dict(self._losses)}
 
+    def learn(self, tuned: Mapping[str, Any]) -> None:
+        """Take over what another process has tuned: `to_plain()["tuned"]`, or a part of it."""
+        for key, plain in tuned.items():
+            self._tuned.setdefault(key, Tuned.from_plain(plain))
+
+    def tune(self, proxy: Proxy, steps: int) -> dict[str, Any]:
+        """Tune them on a proxy; as plain data for `learn`."""
+        return {f"{name} {proxy.name} {steps}": self.tuned(name, proxy, steps).to_plain() for name in self._trainings}
+
+    def tune_alike(self, trainings: Trainings, proxy: Proxy, steps: int) -> Tuned:
+        """Tune another rule by the very procedure and on the very seeds: of two equal rules none has better luck."""
+        centre = natural_rate(trainings.rule, self._ops)
+        return tune_thoroughly(trainings, self._ops, proxy, steps, self._seeds, centre, self._shrinks)
+
     def losses(self, proxy: Proxy, steps: int, seeds: Sequence[int]) -> dict[str, list[float]]:
         """By baseline the mean over its kept rates of the logarithm of the loss, for each seed."""
         return {name: [self._loss(name, proxy, steps, seed) for seed in seeds] for name in self._trainings}
@@ -48,9 +62,7 @@ class Baselines:
         """A baseline's best rates and decay: learning rate x weight decay."""
         key = f"{name} {proxy.name} {steps}"
         if key not in self._tuned:
-            trainings = self._trainings[name]
-            centre = natural_rate(trainings.rule, self._ops)
-            self._tuned[key] = tune_thoroughly(trainings, self._ops, proxy, steps, self._seeds, centre, self._shrinks)
+            self._tuned[key] = self.tune_alike(self._trainings[name], proxy, steps)
         return self._tuned[key]
 
     def _loss(self, name: str, proxy: Proxy, steps: int, seed: int) -> float:

@@ -20,7 +20,6 @@ from evosearch.errors import ConfigError
 from evosearch.evaluation.baselines import Baselines
 from evosearch.evaluation.confirmation import Confirmation, confirm_rule
 from evosearch.evaluation.rungs import Rung, Settings
-from evosearch.evaluation.thorough import tune_thoroughly
 from evosearch.evaluation.training import Proxy, Trainer, Trainings
 from evosearch.evaluation.tuning import Tuned, coarse, fine, natural_rate
 from evosearch.language.op import OpSet
@@ -82,10 +81,13 @@ class Fitness:
         """All that is known of the baselines so far, as plain data for `known`."""
         return self._baselines.to_plain()
 
-    def prepare(self, rung: int, seeds: Sequence[int]) -> None:
-        """Train the baselines that scores of that rung on these seeds are relative to."""
-        for proxy, steps in self._trained(rung):
-            self._baselines.losses(proxy, steps, seeds)
+    def prepare(self, rung: int, proxy: int) -> dict[str, Any]:
+        """Tune the baselines on one of a rung's proxies, for `learn`."""
+        return self._baselines.tune(*self._trained(rung)[proxy])
+
+    def learn(self, tuned: Mapping[str, Any]) -> None:
+        """Take over what `prepare` of another one returned, which saves time and changes no score."""
+        self._baselines.learn(tuned)
 
     def score(self, rule: Program, rung: int, seeds: Sequence[int], hint: Mapping[str, Tuned] | None = None) -> Score:
         """Tune the rule on these seeds and score it on them.
@@ -103,13 +105,11 @@ class Fitness:
                 return Score(WORST, "invalid", (), tuned, metrics, trainings.work, time.perf_counter() - started)
         return self._scored(trainings, rung, seeds, tuned, started)
 
-    def refine(self, rule: Program, rung: int, seeds: Sequence[int], tuned: Mapping[str, Tuned]) -> dict[str, Tuned]:
-        """Tune a finalist's rates and decay on these seeds as thoroughly as the baselines' are, from what its race found."""
-        trainings, shrinks = Trainings(self.task, self.ops, rule), self.settings.shrinks
-        return {
-            proxy.name: tune_thoroughly(trainings, self.ops, proxy, steps, seeds, tuned[proxy.name].rates[0], shrinks)
-            for proxy, steps in self._trained(rung)
-        }
+    def refine(self, rule: Program, rung: int) -> tuple[dict[str, Tuned], int]:
+        """Tune a finalist's rates and decay as the baselines' are, on the same seeds; with the work of it."""
+        trainings = Trainings(self.task, self.ops, rule)
+        tuned = {proxy.name: self._baselines.tune_alike(trainings, proxy, steps) for proxy, steps in self._trained(rung)}
+        return tuned, trainings.work
 
     def measure(self, rule: Program, rung: int, seeds: Sequence[int], tuned: Mapping[str, Tuned]) -> Score:
         """Score a tuned rule on seeds that the tuning did not see."""
@@ -133,12 +133,12 @@ class Fitness:
             return trainings.mean_losses(proxy, steps, seeds, rates, decay)
 
         decay = start.decay if start else None
-        if start:
-            centre = start.rates[0]
-        else:
-            centre = coarse(lambda rates: losses(rates, decay), natural_rate(trainings.rule, self.ops), plan.extensions)
-        rates = fine(lambda rates: losses(rates, decay), centre, plan.extensions)
-        return Tuned(rates, decay)
+        at = start.rates[0] if start else natural_rate(trainings.rule, self.ops)
+        if plan.coarse:
+            return Tuned((coarse(lambda rates: losses(rates, decay), at, plan.extensions),), decay)
+        if not start:
+            at = coarse(lambda rates: losses(rates, decay), at, plan.extensions)
+        return Tuned(fine(lambda rates: losses(rates, decay), at, plan.extensions), decay)
 
     def _scored(
         self, trainings: Trainings, rung: int, seeds: Sequence[int], tuned: Mapping[str, Tuned], started: float

@@ -21,11 +21,11 @@ from evosearch.evaluation.tuning import Tuned
 from evosearch.language.program import Program
 
 _SEED_BITS = 30
-_FIRST = 20
+_FIRST = 10
 """Scores that a rung must have seen before its hurdle is a share of them."""
 
-_BEFORE = 0.1
-"""The hurdle until then: not much worse than the tuned baselines."""
+_BEFORE = 0.0
+"""The hurdle until then: no worse than the tuned baselines."""
 
 
 def draw_seeds(seed: int, role: str, number: int, count: int) -> tuple[int, ...]:
@@ -36,10 +36,17 @@ def draw_seeds(seed: int, role: str, number: int, count: int) -> tuple[int, ...]
 
 @dataclass(frozen=True)
 class Race:
-    """How far a candidate came: one score a rung that it ran; `finished` where it ran them all."""
+    """How far a candidate came.
+
+    Attributes:
+        scores: one a rung that it ran.
+        finished: whether it ran them all.
+        paused: whether it may go on, and the fuel is used up.
+    """
 
     scores: tuple[Score, ...]
     finished: bool
+    paused: bool = False
 
     @property
     def last(self) -> Score:
@@ -52,22 +59,35 @@ class Race:
         return sum(score.work for score in self.scores)
 
 
-def race(fitness: Fitness, rule: Program, hurdles: Sequence[float], seeds: Sequence[Sequence[int]]) -> Race:
+def race(
+    fitness: Fitness,
+    rule: Program,
+    hurdles: Sequence[float],
+    seeds: Sequence[Sequence[int]],
+    begun: Sequence[Score] = (),
+    fuel: float = float("inf"),
+) -> Race:
     """Run a candidate from rung to rung while its fitness is below the hurdle of the rung it has run.
 
     Args:
         hurdles: one for each rung but the last, as `Hurdles.values` has them.
         seeds: for each rung, that rung's number of them.
+        begun: scores of the rungs that a race ran before it paused.
+        fuel: work after which it pauses; one rung is run at least.
     """
-    scores: list[Score] = []
-    hint: Mapping[str, Tuned] | None = None
+    scores, used = list(begun), 0
     for number, rung in enumerate(fitness.settings.rungs):
+        if number < len(begun):
+            continue
+        if number > len(begun) and used >= fuel:
+            return Race(tuple(scores), finished=False, paused=True)
+        hint = scores[-1].tuned if scores else None
         score = fitness.score(rule, number, seeds[number][: rung.seeds], hint)
         scores.append(score)
+        used += score.work
         last = number == len(fitness.settings.rungs) - 1
         if score.status != "ok" or last or not score.fitness < hurdles[number]:
             return Race(tuple(scores), finished=last and score.status == "ok")
-        hint = score.tuned
     raise AssertionError("a race ends at its last rung")
 
 
@@ -76,12 +96,12 @@ class Hurdles:
 
     def __init__(self, settings: Settings, state: Sequence[Sequence[float]] | None = None) -> None:
         rungs = len(settings.rungs) - 1
-        self._share = settings.promoted
+        self._shares = [rung.promoted for rung in settings.rungs[:-1]]
         self._last = [deque(row, maxlen=settings.window) for row in (state or [()] * rungs)]
 
     def values(self) -> tuple[float, ...]:
         """One a rung but the last: a candidate goes on where its fitness is below."""
-        return tuple(self._hurdle(row) for row in self._last)
+        return tuple(_hurdle(row, share) for row, share in zip(self._last, self._shares, strict=True))
 
     def tell(self, scores: Sequence[float]) -> None:
         """Count a candidate's fitness on each rung that it ran, in the order of telling."""
@@ -92,10 +112,11 @@ class Hurdles:
         """What `__init__` takes to go on."""
         return [list(row) for row in self._last]
 
-    def _hurdle(self, row: deque[float]) -> float:
-        if len(row) < _FIRST:
-            return _BEFORE
-        return min(WORST, float(np.quantile(list(row), self._share, method="higher")))
+
+def _hurdle(last: Sequence[float], share: float) -> float:
+    if len(last) < _FIRST:
+        return _BEFORE
+    return min(WORST, float(np.quantile(list(last), share, method="higher")))
 
 
 @dataclass(frozen=True)
@@ -106,6 +127,7 @@ class Entry:
         score: on the fresh seeds; its `fitness` is what the archive keeps, for no seed that chose the program is in it.
         entered: whether it was better than the incumbent by the paired test, or there is none; and was then confirmed.
         p: of the test; 0 without an incumbent.
+        work: of its tuning, and of the measurement of both programs.
         difference: mean log-ratio to the incumbent; negative is better.
         confirmation: what the reference backend says; None where the test was lost already.
     """
@@ -113,40 +135,41 @@ class Entry:
     score: Score
     entered: bool
     p: float
-    difference: float
+    work: int
+    difference: float = 0.0
     confirmation: Confirmation | None = None
 
 
 def enter(
     fitness: Fitness,
     rule: Program,
-    tuned: Mapping[str, Tuned],
     seeds: Sequence[int],
     incumbent: tuple[Program, Mapping[str, Tuned]] | None = None,
 ) -> Entry:
     """Measure a finalist of the race on fresh seeds, beside the archive's program that it would replace.
 
-    Its rates and decay are tuned first, on seeds of their own (`Entry.score.tuned` has them). Both programs are then trained on
-    the same seeds, which neither was tuned on: the pairs' differences are those of the rules.
+    Its rates and decay are tuned first, as those of the baselines and on the same seeds (`Entry.score.tuned` has them). Both
+    programs are then trained on seeds that neither was tuned on: the pairs' differences are those of the rules.
 
     Args:
-        tuned: by the race.
         incumbent: with what was tuned when it entered.
     """
     last = len(fitness.settings.rungs) - 1
-    tuned = fitness.refine(rule, last, draw_seeds(seeds[0], "tune", 0, fitness.settings.tuning_seeds), tuned)
+    tuned, work = fitness.refine(rule, last)
     score = fitness.measure(rule, last, seeds, tuned)
+    work += score.work
     if score.fitness >= WORST:
-        return Entry(score, entered=False, p=1.0, difference=0.0)
+        return Entry(score, entered=False, p=1.0, work=work)
     p = difference = 0.0
     if incumbent is not None:
         other = fitness.measure(incumbent[0], last, seeds, incumbent[1])
+        work += other.work
         differences = [mine - theirs for mine, theirs in zip(score.cases, other.cases, strict=True)]
         p, difference = paired_p(differences, np.random.default_rng(list(seeds))), float(np.mean(differences))
     if not p < fitness.settings.level:
-        return Entry(score, entered=False, p=p, difference=difference)
+        return Entry(score, entered=False, p=p, work=work, difference=difference)
     confirmation = fitness.confirm(rule, last, seeds, tuned)
-    return Entry(score, confirmation.refusal is None, p, difference, confirmation)
+    return Entry(score, confirmation.refusal is None, p, work, difference, confirmation)
 
 
 def plain(tuned: Mapping[str, Tuned]) -> dict[str, Any]:

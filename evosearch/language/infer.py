@@ -76,7 +76,8 @@ def cost(program: Program, ops: OpSet | None = None) -> float:
 
 def without_dead_code(program: Program) -> Program:
     """The program with its live instructions only, in their order."""
-    return _rebuild(program, live(program))
+    keep = live(program)
+    return program if all(keep) else _rebuild(program, keep)
 
 
 def _rebuild(program: Program, keep: Sequence[bool]) -> Program:

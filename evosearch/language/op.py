@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from evosearch.errors import ProgramError, nearest
@@ -60,7 +61,7 @@ class Op:
     commutative: bool = False
     doc: str = ""
 
-    @property
+    @cached_property
     def reduces(self) -> bool:
         """Whether its result at one element depends on others: a sum, or a composite with one inside."""
         inside = self.composite.instructions if self.composite else ()

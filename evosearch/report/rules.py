@@ -80,7 +80,7 @@ def remarks(_front: Sequence[StoredProgram], counters: Mapping[str, float], seco
     rate = distinct / max(seconds, 1e-9)
     trained = f"{distinct:,.0f} distinct and trained ({rate:,.0f}/s)"
     lines.append(f"{counters['proposals']:,.0f} proposals, {valid:,.0f} valid, {trained}")
-    lines += [_shares(counters, valid), _stages(counters, max(distinct, 1.0)), *_refusals(counters)]
+    lines += [_shares(counters, valid), _stages(counters), *_refusals(counters)]
     if audited := counters.get("audited"):
         lines.append(f"of {audited:.0f} cache hits that were trained again, {counters.get('audit differs', 0.0):.0f} differ")
     return lines
@@ -94,11 +94,13 @@ def _shares(counters: Mapping[str, float], valid: float) -> str:
     return f"{cache}, dead statements {dead:.1%} (the paper: {PAPER['dead statements']:.1%})"
 
 
-def _stages(counters: Mapping[str, float], distinct: float) -> str:
+def _stages(counters: Mapping[str, float]) -> str:
     """Where the race stopped candidates."""
     stopped = sorted((name, count) for name, count in counters.items() if name.startswith("stopped "))
-    ended = [f"{count / distinct:.1%} stopped by rung {name.split()[1]}" for name, count in stopped]
-    ended += [f"{counters.get(name, 0.0) / distinct:.1%} {name.split()[0]}" for name in ("finished", "invalid training")]
+    others = sum(counters.get(name, 0.0) for name in ("finished", "invalid training"))
+    trained = max(sum(count for _, count in stopped) + others, 1.0)
+    ended = [f"{count / trained:.1%} stopped by rung {name.split()[1]}" for name, count in stopped]
+    ended += [f"{counters.get(name, 0.0) / trained:.1%} {name.split()[0]}" for name in ("finished", "invalid training")]
     return f"{', '.join(ended)}; {counters.get('entered', 0.0):.0f} entered, {counters.get('refused', 0.0):.0f} refused"
 
 

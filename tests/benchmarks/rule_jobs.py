@@ -7,12 +7,12 @@ import time
 from collections import Counter
 from typing import Any
 
-from evosearch.evaluation.fitness import Score
+from evosearch.evaluation.fitness import WORST, Score
 from evosearch.evaluation.rungs import Settings as RaceSettings
 from evosearch.language.infer import canonical_hash
 from evosearch.language.program import Program
 from evosearch.search.config import read_config
-from evosearch.search.rules.search import RuleSearch
+from evosearch.search.rules.search import SLICE, RuleSearch
 from evosearch.search.rules.slices import Slice
 from evosearch.search.rules.start import make_rule_search
 from evosearch.search.rules.workshop import workshop
@@ -24,9 +24,12 @@ class Stub:
     settings = RaceSettings()
 
     def score(self, rule: Program, rung: int, seeds: object, hint: object = None) -> Score:  # noqa: ARG002
-        """Uniform on the first rung; none goes on."""
-        fitness = 0.1 + 0.9 * int(canonical_hash(rule)[:8], 16) / 2**32
+        """Uniform on the first rung; none passes the second."""
+        fitness = WORST if rung else 0.1 + 0.9 * int(canonical_hash(rule)[:8], 16) / 2**32
         return Score(fitness, "ok", (), {}, {}, 0)
+
+    def learn(self, tuned: object) -> None:
+        """Nothing: it compares with nobody."""
 
 
 def stubbed(seconds: float, seed: int) -> dict[str, float]:
@@ -44,10 +47,10 @@ def stubbed(seconds: float, seed: int) -> dict[str, float]:
 
 
 def slice_of(search: RuleSearch, shop: Any) -> dict[str, float]:
-    """Ask for a slice, run it, tell it."""
-    job = search.ask()
+    """Ask for a slice, run it, tell it; baselines are not tuned."""
+    while (job := search.ask()) is not None and job.function != SLICE:
+        search.tell(job, {})
     assert job is not None
-    arguments = {name: value for name, value in job.payload.items() if name != "run"}
+    arguments = {name: value for name, value in job.payload.items() if name not in ("run", "baselines")}
     result = Slice(shop, **arguments).run()
-    search.tell(job, result)
-    return result["counters"]
+    return dict(search.tell(job, result).counters)

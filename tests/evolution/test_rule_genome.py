@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evosearch.backends import reference
-from evosearch.backends.array_vm import encode_rule, load
+from evosearch.backends.array_vm import EncodedRule, encode_rule, load
 from evosearch.errors import ProgramError
 from evosearch.evolution.rules.abstract import Meaning, Refused, execute
 from evosearch.evolution.rules.genome import Genome, Grammar
@@ -63,8 +63,6 @@ def test_a_rule_that_needs_more_state_is_refused() -> None:
         genome(RULES["diffgrad"])
 
 
-
-
 def test_the_structural_hash_ignores_what_does_not_matter() -> None:
     plain = "def train(w, g, v1, v2, lr, step):\n    a = mul(g, lr)\n{}    return a, v1, v2\n"
     base = meaning(plain.format(""))
@@ -87,11 +85,30 @@ def test_the_structural_hash_ignores_what_does_not_matter() -> None:
         (((6, "mul", (4, 5)),), "no update"),
         (((6, "mul", (0, 4)),), "no gradient"),
         (((2, "mul", (1, 1)), (6, "mul", (0, 4))), "no gradient"),
+        (((6, "mul", (1, 1.0)), (7, "mul", (6, 4))), "no rate"),
     ],
 )
 def test_a_genome_that_is_not_valid_says_why(statements: tuple, reason: str) -> None:
     body = tuple((destination, GRAMMAR.codes[name], args) for destination, name, args in statements)
     assert execute(body, GRAMMAR) == Refused(reason)
+
+
+def assert_same(one: EncodedRule, other: EncodedRule) -> None:
+    for name in ("code", "constants", "outputs", "depths"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        assert getattr(one, name).dtype == getattr(other, name).dtype
+
+
+@pytest.mark.parametrize("name", EXPRESSED)
+def test_a_genome_is_encoded_as_its_program_is(name: str) -> None:
+    found = meaning(RULES[name])
+    assert_same(found.encoded, encode_rule(found.program, OPTIMIZER))
+
+
+def test_a_constant_one_is_not_the_gradient() -> None:
+    over = [((6, GRAMMAR.codes["div"], args), (6, GRAMMAR.codes["mul"], (6, 4))) for args in ((1.0, 1), (1, 1.0))]
+    first, second = (execute(body, GRAMMAR) for body in over)
+    assert isinstance(first, Meaning) and isinstance(second, Meaning) and first.key != second.key
 
 
 def test_every_operator_yields_valid_rules_and_keeps_its_parent() -> None:
@@ -102,7 +119,7 @@ def test_every_operator_yields_valid_rules_and_keeps_its_parent() -> None:
         for _ in range(40):
             child = propose(parent, rng, GRAMMAR, Limits(40, 0.4, {name: 1.0}), other, refused)
             assert child is not None and child[0] != parent and child[2] == name
-            encode_rule(child[1].program, OPTIMIZER)
+            assert_same(child[1].encoded, encode_rule(child[1].program, OPTIMIZER))
             found.add(child[0])
         assert repr(parent) == before and len(found) > 2, name
     for seed in range(20):

@@ -7,16 +7,20 @@ depends on it, in this step or a later one.
 
 from __future__ import annotations
 
+import marshal
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 
-from evosearch.evolution.rules.genome import Argument, Genome, Grammar, Statement
+from evosearch.backends.array_vm import EncodedRule, encode_elements, encode_rule
+from evosearch.evolution.rules.genome import REAL, Argument, Genome, Grammar, Statement
 from evosearch.language.program import Const, Instruction, Operand, Program
 
-REASONS = ("undefined", "types", "no update", "no gradient")
+REASONS = ("undefined", "types", "no update", "no gradient", "no rate")
 """Why a genome is not valid: it reads a local before assigning it; an argument's type does not fit; it never assigns `update`,
-or not as an array; the update does not depend on the gradient."""
+or not as an array; the update does not depend on the gradient, or not on the learning rate, so that there is none to tune."""
+KEPT = 1 << 14
+"""Meanings that are remembered: most children differ from their parents in dead statements alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,7 @@ class Meaning:
     live: int
     _grammar: Grammar
     _values: list[Value]
+    _types: list[int]
     _names: list[int]
     _alive: list[int]
     _outputs: list[Argument]
@@ -41,6 +46,17 @@ class Meaning:
     def program(self) -> Program:
         """Its live operations in order; what is trained and stored."""
         return _program(self._grammar, self._values, self._names, self._alive, self._outputs)
+
+    @cached_property
+    def encoded(self) -> EncodedRule:
+        """The same for the interpreter, without the detour by the program where no op sums."""
+        grammar, count = self._grammar, len(self._grammar.inputs)
+        if any(grammar.reduces[self._values[number - count][0]] for number in self._alive):
+            return encode_rule(self.program, grammar.ops)
+        order = sorted(self._alive, key=self._types.__getitem__)  # reals first
+        rows = [self._values[number - count] for number in order]
+        reals = sum(self._types[number] == REAL for number in order)
+        return encode_elements(rows, dict(zip(order, range(len(order)), strict=True)), reals, self._outputs, grammar.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,12 @@ Value = tuple[int, tuple[Argument, ...]]
 
 def execute(genome: Genome, grammar: Grammar) -> Meaning | Refused:
     """Abstract execution; dead statements are not looked at, whatever they are."""
+    return _execute(marshal.dumps(_reaching(genome, grammar), 2), grammar)  # bytes tell 1 from 1.0
+
+
+@lru_cache(KEPT)
+def _execute(reaching: bytes, grammar: Grammar) -> Meaning | Refused:
+    """Of the statements that the update may depend on."""
     count = len(grammar.inputs)
     current: dict[int, Argument] = dict(enumerate(range(count)))
     types = list(grammar.input_types)
@@ -63,7 +85,7 @@ def execute(genome: Genome, grammar: Grammar) -> Meaning | Refused:
     names: list[int] = []
     numbers: dict[Value, int] = {}
     commutes, neutral, results = grammar.commutes, grammar.neutral, grammar.results
-    for destination, code, arguments in _reaching(genome, grammar):
+    for destination, code, arguments in marshal.loads(reaching):
         try:
             args = tuple([a if isinstance(a, float) else current[a] for a in arguments])
         except KeyError:
@@ -90,9 +112,11 @@ def execute(genome: Genome, grammar: Grammar) -> Meaning | Refused:
     needed, states = _needed(update, values, [current[state] for state in grammar.states], grammar)
     if grammar.gradient not in needed:
         return Refused("no gradient")
+    if grammar.rate not in needed:
+        return Refused("no rate")
     alive = [number for number in range(count, count + len(values)) if number in needed]
     outputs = [update, *(current[state] if state in states else state for state in grammar.states)]
-    return Meaning(_key(values, outputs, states, grammar), len(alive), grammar, values, names, alive, outputs)
+    return Meaning(_key(values, outputs, states, grammar), len(alive), grammar, values, types, names, alive, outputs)
 
 
 def _reaching(genome: Genome, grammar: Grammar) -> list[Statement]:
@@ -101,10 +125,11 @@ def _reaching(genome: Genome, grammar: Grammar) -> list[Statement]:
     while True:
         wanted, kept = {grammar.update, *states}, []
         for statement in reversed(genome):
-            destination, _, arguments = statement
-            if destination in wanted:
-                wanted.discard(destination)
-                wanted.update([arg for arg in arguments if not isinstance(arg, float)])
+            if statement[0] in wanted:
+                wanted.discard(statement[0])
+                for argument in statement[2]:
+                    if type(argument) is int:
+                        wanted.add(argument)
                 kept.append(statement)
         read = wanted.intersection(grammar.states)
         if read <= states:
@@ -181,4 +206,3 @@ def _key(values: list[Value], outputs: list[Argument], states: list[int], gramma
 
     ends = [visit(outputs[0]), *(visit(outputs[1 + grammar.states.index(state)]) for state in states)]
     return int.from_bytes(blake2b(";".join([*parts, *ends]).encode(), digest_size=8).digest(), "little")
-

@@ -54,6 +54,11 @@ class Grammar:
         return tuple(_results(op) for op in self.table)
 
     @cached_property
+    def reduces(self) -> tuple[bool, ...]:
+        """By code: whether the op sums over a tensor, or over all of them."""
+        return tuple(op.reduces for op in self.table)
+
+    @cached_property
     def commutes(self) -> tuple[bool, ...]:
         """By code: whether the first two arguments may change places."""
         return tuple(op.commutative for op in self.table)
@@ -91,6 +96,11 @@ class Grammar:
     def gradient(self) -> int:
         """The variable `g`."""
         return self.inputs.index("g")
+
+    @cached_property
+    def rate(self) -> int:
+        """The variable `lr`."""
+        return self.inputs.index("lr")
 
     def name(self, variable: int) -> str:
         """A variable's name in program text."""

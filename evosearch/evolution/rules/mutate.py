@@ -15,7 +15,9 @@ from evosearch.evolution.rules.abstract import Meaning, execute
 from evosearch.evolution.rules.genome import Argument, Genome, Grammar, Statement
 
 ATTEMPTS = 100
-"""Mutations after which `propose` gives up on a parent."""
+"""Children after which `propose` gives up on a parent."""
+FURTHER = 0.5
+"""Chance that a child is varied once more, and so on: most variations only touch dead statements."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,15 @@ Operator = Callable[[Genome, Random, Grammar, Limits, Genome], Genome | None]
 def propose(
     parent: Genome, rng: Random, grammar: Grammar, limits: Limits, other: Genome, refused: dict[str, int]
 ) -> tuple[Genome, Meaning, str] | None:
-    """A valid child with its meaning and the operator that made it; `refused` counts the invalid ones on the way by reason."""
+    """A valid child with its meaning and the operator used last; `refused` counts the invalid ones on the way by reason."""
     names = list(limits.weights)
     weights = list(limits.weights.values())
     for _ in range(ATTEMPTS):
-        name = rng.choices(names, weights)[0]
-        child = OPERATORS[name](parent, rng, grammar, limits, other)
-        if child is None or child == parent:
+        child, name = parent, ""
+        while not name or rng.random() < FURTHER:
+            name = rng.choices(names, weights)[0]
+            child = OPERATORS[name](child, rng, grammar, limits, other) or child
+        if child == parent:
             continue
         meaning = execute(child, grammar)
         if isinstance(meaning, Meaning):

@@ -17,7 +17,8 @@ from evosearch.backends.reference import Array
 
 STEPS = (1.0, 2.0, 3.0, 50.0, 2000.0)
 RATES = (0.1, 0.03, 0.001, 0.01, 0.0003)
-_SIZES = (6, 1, 5)
+_SIZES = (190, 1, 65)
+"""Together one chunk of the interpreter. Fewer would not tell signs of two moving averages apart, which seldom differ."""
 _SPECIAL = np.array([0.0, 1e-9, -1e-6, 3.0])
 _DROPPED = 22
 """Bits of the mantissa that are rounded away."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -44,34 +45,59 @@ class Member:
     lineage: Lineage = Lineage()
 
 
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A rule whose race goes on in the next slice.
+
+    Attributes:
+        operator: that made it.
+        split: the draw of the data.
+        scores: (fitness, work) of each rung that it has run.
+        tuned: by the last of them, as plain data.
+    """
+
+    genome: Genome
+    operator: str
+    lineage: Lineage
+    split: int
+    scores: tuple[tuple[float, int], ...]
+    tuned: Mapping[str, Any]
+
+
 @dataclass
 class Island:
-    """A population, oldest first, and rules that are to be tried before any child."""
+    """A population, oldest first, a race that goes on, and rules that are to be tried before any child."""
 
     members: deque[Member] = field(default_factory=deque)
     waiting: deque[Genome] = field(default_factory=deque)
+    paused: Paused | None = None
 
     def text(self) -> str:
         """As JSON, on one line: what stores and messages hold."""
-        members = [
-            [m.genome, m.key, m.verdict.rung, m.verdict.fitness, m.lineage.ancestor, m.lineage.operators, m.lineage.steps]
-            for m in self.members
-        ]
-        return json.dumps({"members": members, "waiting": list(self.waiting)}, separators=(",", ":"))
+        members = [[m.genome, m.key, m.verdict.rung, m.verdict.fitness, *_plain(m.lineage)] for m in self.members]
+        p = self.paused
+        paused = None if p is None else [p.genome, p.operator, p.split, p.scores, p.tuned, *_plain(p.lineage)]
+        return json.dumps({"members": members, "waiting": list(self.waiting), "paused": paused}, separators=(",", ":"))
 
     @classmethod
     def read(cls, text: str) -> Island:
         """From `text`."""
         data = json.loads(text)
         members = (
-            Member(_genome(genome), key, Verdict(rung, fitness), Lineage(ancestor, tuple(operators), steps))
-            for genome, key, rung, fitness, ancestor, operators, steps in data["members"]
+            Member(_genome(genome), key, Verdict(rung, fitness), _lineage(*lineage))
+            for genome, key, rung, fitness, *lineage in data["members"]
         )
-        return cls(deque(members), deque(map(_genome, data["waiting"])))
+        paused = None
+        if data["paused"] is not None:
+            genome, operator, split, scores, tuned, *lineage = data["paused"]
+            ran = tuple((fitness, work) for fitness, work in scores)
+            paused = Paused(_genome(genome), operator, _lineage(*lineage), split, ran, tuned)
+        return cls(deque(members), deque(map(_genome, data["waiting"])), paused)
 
     def parent(self, rng: Random, tournament: int) -> Member:
         """The best of some members at random; the youngest of equals."""
-        drawn = [rng.randrange(len(self.members)) for _ in range(tournament)]
+        count = len(self.members)
+        drawn = [int(rng.random() * count) for _ in range(tournament)]
         return self.members[min(drawn, key=lambda at: (self.members[at].verdict.rank, -at))]
 
     def best(self) -> Verdict | None:
@@ -81,3 +107,11 @@ class Island:
 
 def _genome(plain: list[Any]) -> Genome:
     return tuple((destination, code, tuple(args)) for destination, code, args in plain)
+
+
+def _plain(lineage: Lineage) -> tuple[int, tuple[str, ...], int]:
+    return lineage.ancestor, lineage.operators, lineage.steps
+
+
+def _lineage(ancestor: int, operators: list[str], steps: int) -> Lineage:
+    return Lineage(ancestor, tuple(operators), steps)

@@ -56,26 +56,33 @@ class Memory:
         """How many entries there were, ever."""
         return self._dropped + len(self._columns["rung"])
 
-    def add(self, rows: Mapping[str, Sequence[Any]], split: int, hits: Mapping[int, int]) -> None:
-        """Append what a slice trained on a split, and count its cache hits by the functional hash that was hit.
+    def add(self, rows: Mapping[str, Sequence[Any]], hits: Mapping[int, int]) -> int:
+        """Append what a slice trained, and count its cache hits by the functional hash that was hit.
 
         Args:
-            rows: `structure` and `function`, hashes; `rung`, the last one trained, or INVALID; `scores`, one a rung.
+            rows: `structure` and `function`, hashes; `rung`, the last one trained, or INVALID; `split`, the draw of the data;
+                `scores`, one a rung.
+
+        Returns:
+            how many functions are new: islands do not know what others try at the same time.
         """
         self._hits.update(hits)
+        functions = np.array(sorted(set(rows.get("function", ()))), np.uint64)
+        new = len(functions) - int(np.isin(functions, self._columns["keys"][:, 1]).sum())
         worn = [key for key in hits if self._hits[key] >= self._forget]
         for key in worn:
             del self._hits[key]
-        count, gone = len(rows.get("rung", ())), len(worn)
+        gone = len(worn)
         added = {
             "keys": [*zip(rows.get("structure", ()), rows.get("function", ()), strict=True), *((0, key) for key in worn)],
             "rung": [*rows.get("rung", ()), *[FORGOTTEN] * gone],
-            "split": [split] * (count + gone),
+            "split": [*rows.get("split", ()), *[0] * gone],
             "scores": [*rows.get("scores", ()), *[[np.nan] * self._rungs] * gone],
         }
         for name, column in self._columns.items():
-            new = np.array(added[name], column.dtype).reshape(-1, *column.shape[1:])
-            self._columns[name] = np.concatenate([column, new])
+            more = np.array(added[name], column.dtype).reshape(-1, *column.shape[1:])
+            self._columns[name] = np.concatenate([column, more])
+        return new
 
     def drop(self, needed: int) -> None:
         """Forget for good what a job asked when there were `needed` entries, and later ones, cannot know."""
@@ -110,19 +117,52 @@ class Memory:
         self._hits = Counter({int(key): int(count) for key, count in state["hits"]})
 
 
-
 class Known:
-    """What a slice knows of rules: verdicts by functional hash, and which structure computes which function."""
+    """What a slice knows of rules: verdicts by functional hash, and which structure computes which function.
+
+    What it is given may be long, and a slice asks for little of it: rows are looked up in sorted columns.
+    """
 
     def __init__(self, seen: Seen) -> None:
         """The last entry of a function counts; one that is forgotten is not known."""
-        structure, function, *columns = (
-            seen[name].tolist() for name in ("structure", "function", "rung", "fitness", "first", "split")
-        )
-        self.functions: dict[int, int] = dict(zip(structure, function, strict=True))
-        rows = dict(zip(function, zip(*columns, strict=True), strict=True))
-        self.verdicts = {key: Verdict(*row) for key, row in rows.items() if row[0] != FORGOTTEN}
+        self._seen = seen
+        self._sorted = {name: _ordered(seen[name]) for name in ("structure", "function")}
+        self._functions: dict[int, int] = {}
+        self._verdicts: dict[int, Verdict] = {}
+
+    def function(self, structure: int) -> int | None:
+        """The functional hash of a structure."""
+        if structure in self._functions:
+            return self._functions[structure]
+        at = self._last("structure", structure)
+        return None if at is None else int(self._seen["function"][at])
+
+    def verdict(self, function: int) -> Verdict | None:
+        """What is known of a function."""
+        if function in self._verdicts:
+            return self._verdicts[function]
+        at = self._last("function", function)
+        if at is None or self._seen["rung"][at] == FORGOTTEN:
+            return None
+        rung, fitness, first, split = (self._seen[name][at] for name in ("rung", "fitness", "first", "split"))
+        return Verdict(int(rung), float(fitness), float(first), int(split))
+
+    def call(self, structure: int, function: int) -> None:
+        """A structure's function is known now."""
+        self._functions[structure] = function
 
     def add(self, structure: int, function: int, verdict: Verdict) -> None:
         """What the slice has found itself."""
-        self.functions[structure], self.verdicts[function] = function, verdict
+        self._functions[structure], self._verdicts[function] = function, verdict
+
+    def _last(self, name: str, key: int) -> int | None:
+        """The last row with a hash."""
+        values, order = self._sorted[name]
+        place = int(np.searchsorted(values, np.uint64(key), "right")) - 1
+        return int(order[place]) if place >= 0 and int(values[place]) == key else None
+
+
+def _ordered(column: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Values in order, and where they stood; equal ones in the order of their rows."""
+    order = np.argsort(column, kind="stable")
+    return column[order], order

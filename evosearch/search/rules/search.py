@@ -1,8 +1,8 @@
 """The search for update rules: islands of regularized evolution, one memory of what was tried, one archive.
 
-Jobs are slices of islands, and entries: the measurement of a rule that a slice offers, on fresh seeds beside the archive's rule
-that it would replace. Everything follows from the order in which results are told; the next slice of an island is made when
-its last one is told, and knows of the others what was told by then.
+First the baselines are tuned. Then jobs are slices of islands, and entries: the measurement of a rule that a slice offers, on
+fresh seeds beside the archive's rule that it would replace. Everything follows from the order in which results are told; the
+next slice of an island is made when its last one is told, and knows of the others what was told by then.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from evosearch.search.rules.settings import RuleSettings
 
 SLICE = "evosearch.search.rules.slices:run_slice"
 ENTRY = "evosearch.search.rules.entry:run_entry"
+BASELINE = "evosearch.search.rules.workshop:tune_baselines"
 WARM = "evosearch.search.rules.workshop:warm"
 AUDITS = 2
 """Cache hits that a slice trains again, until there were enough."""
-ENTRIES = 0.25
+ENTRIES = 0.2
 """Most of the work that may go into entries: what they prove is worth less than what is still to be found."""
 
 
@@ -54,6 +55,7 @@ class _Ticket:
         turn: of a slice: how often the island was started anew, and how many slices it has had since.
         seen: how many entries the memory had.
         hurdles, bars, audits: see `slices.run_slice`.
+        baseline: (rung, proxy) to tune the baselines on, instead of a slice.
         offer: the rule to measure, instead of a slice.
         incumbent: text and tuned constants of the archive's rule beside it; None where there is none.
     """
@@ -65,6 +67,7 @@ class _Ticket:
     hurdles: tuple[float, ...] = ()
     bars: tuple[tuple[int, float], ...] = ()
     audits: int = 0
+    baseline: tuple[int, int] | None = None
     offer: Mapping[str, Any] | None = None
     incumbent: tuple[str, Mapping[str, Any]] | None = None
 
@@ -91,8 +94,12 @@ class RuleSearch:
         self._tickets = 0
         self._queue: deque[_Ticket] = deque()
         self._open: dict[int, _Ticket] = {}
-        for number in range(count):
-            self._add_slice(number)
+        self._baselines: dict[str, Any] = {}
+        rungs = enumerate(settings.race.rungs)
+        trained = {(rung.horizon, proxy): (at, proxy) for at, rung in rungs for proxy in range(rung.proxies)}
+        self._untuned = len(trained)
+        for baseline in sorted(trained.values(), reverse=True):  # the dear ones first
+            self._queue.append(_Ticket(self._next_number(), 0, baseline=baseline))
 
     @property
     def window(self) -> int:
@@ -101,7 +108,7 @@ class RuleSearch:
 
     @property
     def warm(self) -> tuple[str, Payload] | None:
-        """Compile the kernels and tune the baselines."""
+        """Compile the kernels."""
         return WARM, {"run": self._run}
 
     @property
@@ -118,12 +125,15 @@ class RuleSearch:
         return self._job(ticket)
 
     def _job(self, ticket: _Ticket) -> Job:
+        if ticket.baseline is not None:
+            rung, proxy = ticket.baseline
+            return Job(ticket.number, BASELINE, {"run": self._run, "rung": rung, "proxy": proxy})
+        common = {"run": self._run, "baselines": dict(self._baselines)}
         if ticket.offer is not None:
-            offer = {name: ticket.offer[name] for name in ("text", "tuned")}
-            entry = {"run": self._run, **offer, "number": ticket.number, "incumbent": ticket.incumbent}
-            return Job(ticket.number, ENTRY, entry)
+            entry = {"text": ticket.offer["text"], "number": ticket.number, "incumbent": ticket.incumbent}
+            return Job(ticket.number, ENTRY, {**common, **entry})
         payload = {
-            "run": self._run,
+            **common,
             "island": self._islands[ticket.island],
             "number": (ticket.island, *ticket.turn),
             "seen": self._memory.seen(ticket.seen),
@@ -145,10 +155,21 @@ class RuleSearch:
     def tell(self, job: Job, result: Any) -> Told:
         """Take a result; only here are new jobs made."""
         ticket = self._open.pop(job.number)
+        if ticket.baseline is not None:
+            return self._tell_baseline(result)
         told = self._tell_entry(ticket, result) if ticket.offer is not None else self._tell_slice(ticket, result)
         if self._offers and not self._entering() and self._entry_work <= ENTRIES * self._work:
             self._queue.append(self._entry_ticket())
         return told
+
+    def _tell_baseline(self, result: Mapping[str, Any]) -> Told:
+        """Once all baselines are tuned the islands start."""
+        self._baselines.update(result)
+        self._untuned -= 1
+        if not self._untuned:
+            for number in range(self._settings.islands):
+                self._add_slice(number)
+        return Told()
 
     def _add_slice(self, number: int) -> None:
         audits = min(self._audits, AUDITS)
@@ -175,7 +196,7 @@ class RuleSearch:
 
     def _tell_slice(self, ticket: _Ticket, result: Any) -> Told:
         number, rows = ticket.island, result["rows"]
-        self._memory.add(rows, ticket.turn[1] % self._settings.splits, result["hits"])
+        distinct = self._memory.add(rows, result["hits"])
         for scores in rows.get("scores", ()):
             self._hurdles.tell([score for score in scores if score == score])
         self._work += result["work"]
@@ -186,7 +207,7 @@ class RuleSearch:
         self._age(number, result["best"])
         self._add_slice(number)
         self._memory.drop(min(other.seen for other in (*self._open.values(), *self._queue) if other.offer is None))
-        counters = {"kernel_seconds": result["seconds"], **result["counters"]}
+        counters = {"kernel_seconds": result["seconds"], "distinct": float(distinct), **result["counters"]}
         columns = [rows.get(name, ()) for name in Evaluated._fields]
         evaluated = tuple(Evaluated(*row) for row in zip(*columns, strict=True))
         return Told(evaluations=len(evaluated), work=result["work"], counters=counters, evaluated=evaluated)
@@ -275,6 +296,7 @@ class RuleSearch:
             "reported": [[key, name, parent] for key, (name, parent) in self._reported.items()],
             "work": [self._work, self._entry_work],
             "audits": self._audits,
+            "baselines": [dict(self._baselines), self._untuned],
             "tickets": self._tickets,
             "waiting": [{item.name: getattr(ticket, item.name) for item in dataclasses.fields(ticket)} for ticket in tickets],
         }
@@ -289,6 +311,7 @@ class RuleSearch:
         self._genomes = dict(state["genomes"])
         self._reported = {key: (name, parent) for key, name, parent in state["reported"]}
         self._work, self._entry_work = state["work"]
+        self._baselines, self._untuned = dict(state["baselines"][0]), state["baselines"][1]
         self._audits, self._tickets = state["audits"], state["tickets"]
         self._queue = deque(_Ticket(**fields) for fields in state["waiting"])
         self._open = {}

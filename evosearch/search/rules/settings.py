@@ -13,7 +13,7 @@ from evosearch.search.settings import Settings
 
 PAPER: Mapping[str, float] = MappingProxyType({"insert": 1.0, "delete": 1.0, "modify": 1.0})
 OWN: Mapping[str, float] = MappingProxyType(
-    {"constants": 1.0, "change": 0.5, "swap": 0.25, "redirect": 0.25, "move": 0.25, "graft": 0.75}
+    {"constants": 1.0, "change": 0.5, "swap": 0.25, "redirect": 0.25, "move": 0.25, "graft": 0.25}
 )
 
 
@@ -54,12 +54,12 @@ class RuleSettings(Settings):
     tournament: int = 10
     initial: tuple[str, ...] = ("adamw_plain", "lion")
     library: str = "primitives.rules:RULES"
-    statements: int = 40
+    statements: int = 30
     scratch: int = 10
     constant: float = 0.4
     own: float = 0.5
     patience: int = 120
-    fuel: float = 3e8
+    fuel: float = 2.5e9
     memory: int = 100_000
     forget: int = 100
     splits: int = 8

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from evosearch.backends.array_vm import encode_rule
-from evosearch.evaluation.racing import Race, plain, race
+from evosearch.evaluation.fitness import Score
+from evosearch.evaluation.racing import Race, from_plain, plain, race
 from evosearch.evolution.rules.abstract import Meaning, execute
 from evosearch.evolution.rules.genome import Genome
 from evosearch.evolution.rules.mutate import propose, scratch
 from evosearch.language.program import Program
 from evosearch.language.text import to_text
-from evosearch.search.rules.island import Island, Lineage, Member
+from evosearch.search.rules.island import Island, Lineage, Member, Paused
 from evosearch.search.rules.memory import INVALID, Known, Seen, Verdict
 from evosearch.search.rules.workshop import Workshop, workshop
 
@@ -33,6 +33,7 @@ def run_slice(
     hurdles: Sequence[float],
     bars: Sequence[tuple[int, float]],
     audits: int,
+    baselines: Mapping[str, Any],
 ) -> dict[str, Any]:
     """One slice.
 
@@ -44,12 +45,15 @@ def run_slice(
         hurdles: of all rungs but the last.
         bars: (live statements, fitness) of rules offered to the archive; who beats all of at most its size is offered.
         audits: how many cache hits to train again.
+        baselines: see `Fitness.learn`.
 
     Returns:
         the island's new state under "island"; under "rows" what was trained, in columns; "hits" by hash; "offers" to the
         archive; "best" rung and fitness of the members; "counters"; "work"; "seconds" of the processor in races.
     """
-    return Slice(workshop(run), island, number, seen, hurdles, bars, audits).run()
+    shop = workshop(run)
+    shop.fitness.learn(baselines)
+    return Slice(shop, island, number, seen, hurdles, bars, audits).run()
 
 
 class Slice:
@@ -68,7 +72,6 @@ class Slice:
         self._shop, self._island, self._known, self._hurdles = shop, Island.read(island), Known(seen), hurdles
         self._bars, self._audits = list(bars), audits
         self._split = number[-1] % shop.settings.splits
-        self._seeds = shop.seeds(self._split)
         self._rng = Random(":".join(map(str, (shop.settings.seed, *number))))
         self._hits: Counter[int] = Counter()
         self._counters: Counter[str] = Counter()
@@ -78,8 +81,10 @@ class Slice:
 
     def run(self) -> dict[str, Any]:
         """Propose and race until the fuel is used up."""
-        fuel = self._shop.settings.fuel
-        while self._work + PROPOSAL * self._counters["proposals"] < fuel:
+        paused, self._island.paused = self._island.paused, None
+        if paused is not None:
+            self._go_on(paused)
+        while self._fuel > 0.0:
             self._counters["proposals"] += 1
             drawn = self._draw()
             if drawn is not None:
@@ -94,6 +99,10 @@ class Slice:
             "work": self._work,
             "seconds": self._seconds,
         }
+
+    @property
+    def _fuel(self) -> float:
+        return self._shop.settings.fuel - self._work - PROPOSAL * self._counters["proposals"]
 
     def _draw(self) -> tuple[Genome, Meaning, str, Lineage] | None:
         """What to try next: what waits, a child, or a rule from scratch."""
@@ -123,41 +132,73 @@ class Slice:
         """Look a valid rule up or race it, and let it live where it is worth it."""
         self._counters.update(valid=1, statements=len(genome), dead=len(genome) - meaning.live)
         known, structure = self._known, meaning.key
-        key = known.functions.get(structure)
-        verdict = None if key is None else known.verdicts.get(key)
+        key = known.function(structure)
+        verdict = None if key is None else known.verdict(key)
         if key is not None and verdict is not None:
             self._hit(key, "structure")
         else:
-            key = self._shop.probe.key(encode_rule(meaning.program, self._shop.grammar.ops))
+            key = self._shop.probe.key(meaning.encoded)
             if key is None:
                 self._counters["invalid not finite"] += 1
                 return
-            verdict = known.verdicts.get(key)
+            verdict = known.verdict(key)
             if verdict is not None:
                 self._hit(key, "function")
                 self._audit(meaning.program, verdict)
-                known.functions[structure] = key
+                known.call(structure, key)
         if verdict is None:
-            verdict = self._race(genome, meaning, key, operator, lineage)
-        if verdict.rung != INVALID:
-            self._live(Member(genome, key, verdict, self._offered(key, lineage)))
+            self._race(genome, meaning, key, operator, lineage)
+        elif verdict.rung != INVALID:
+            self._live(Member(genome, key, verdict, lineage))
 
     def _hit(self, key: int, cause: str) -> None:
         self._hits[key] += 1
         self._counters[f"hits {cause}"] += 1
 
-    def _race(self, genome: Genome, meaning: Meaning, key: int, operator: str, lineage: Lineage) -> Verdict:
+    def _go_on(self, paused: Paused) -> None:
+        """With the race that the last slice had no fuel for."""
+        meaning = execute(paused.genome, self._shop.grammar)
+        assert isinstance(meaning, Meaning)
+        key = self._shop.probe.key(meaning.encoded)
+        assert key is not None
+        tuned = from_plain(paused.tuned)
+        begun = tuple(Score(fitness, "ok", (), tuned, {}, work) for fitness, work in paused.scores)
+        self._race(paused.genome, meaning, key, paused.operator, paused.lineage, paused.split, begun)
+
+    def _race(
+        self,
+        genome: Genome,
+        meaning: Meaning,
+        key: int,
+        operator: str,
+        lineage: Lineage,
+        split: int | None = None,
+        begun: tuple[Score, ...] = (),
+    ) -> None:
+        """Train a rule as far as hurdles and fuel let it; where its race has ended, keep the result and let it live."""
+        shop, split = self._shop, self._split if split is None else split
         started = time.process_time()
-        result = race(self._shop.fitness, meaning.program, self._hurdles, self._seeds)  # type: ignore[arg-type]
+        result = race(shop.fitness, meaning.program, self._hurdles, shop.seeds(split), begun, self._fuel)  # type: ignore[arg-type]
         self._seconds += time.process_time() - started
-        self._work += result.work
-        reached = len(result.scores) - 1
+        self._work += result.work - sum(score.work for score in begun)
+        if result.paused:
+            ran = tuple((score.fitness, score.work) for score in result.scores)
+            self._island.paused = Paused(genome, operator, lineage, split, ran, plain(result.last.tuned))
+            return
         valid = result.last.status == "ok"
-        rung = reached if valid else INVALID
-        verdict = Verdict(rung, result.last.fitness, result.scores[0].fitness, self._split)
+        rung = len(result.scores) - 1 if valid else INVALID
+        verdict = Verdict(rung, result.last.fitness, result.scores[0].fitness, split)
         self._known.add(meaning.key, key, verdict)
-        outcome = "finished" if result.finished else f"stopped {reached}" if valid else "invalid training"
-        self._counters.update({"distinct": 1, outcome: 1})
+        self._counters["finished" if result.finished else f"stopped {rung}" if valid else "invalid training"] += 1
+        self._keep(meaning, key, operator, lineage, verdict, result)
+        if result.finished and self._beats(meaning.live, result.last.fitness):
+            self._offer(genome, meaning, key, result, lineage)
+            lineage = Lineage(key)  # of its descendants
+        if valid:
+            self._live(Member(genome, key, verdict, lineage))
+
+    def _keep(self, meaning: Meaning, key: int, operator: str, lineage: Lineage, verdict: Verdict, result: Race) -> None:
+        """The row of an evaluation."""
         scores = [score.fitness for score in result.scores]
         missing = [float("nan")] * (len(self._hurdles) + 1 - len(scores))
         self._rows.append(
@@ -165,6 +206,7 @@ class Slice:
                 "structure": meaning.key,
                 "function": key,
                 "rung": verdict.rung,
+                "split": verdict.split,
                 "scores": scores + missing,
                 "live": meaning.live,
                 "operator": operator,
@@ -173,9 +215,6 @@ class Slice:
                 "text": to_text(meaning.program),
             }
         )
-        if result.finished and self._beats(meaning.live, result.last.fitness):
-            self._offer(genome, meaning, key, result, lineage)
-        return verdict
 
     def _beats(self, live: int, fitness: float) -> bool:
         return all(fitness < bar for size, bar in self._bars if size <= live)
@@ -196,10 +235,6 @@ class Slice:
                 "steps": lineage.steps,
             }
         )
-
-    def _offered(self, key: int, lineage: Lineage) -> Lineage:
-        """The lineage of descendants: an offered rule is their ancestor."""
-        return Lineage(key) if any(offer["key"] == key for offer in self._offers) else lineage
 
     def _audit(self, program: Program, verdict: Verdict) -> None:
         """Train a rule that only shares its hash with a known one: is its score the same?"""

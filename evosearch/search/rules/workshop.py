@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from evosearch.backends import array_vm
+from evosearch.backends.array_vm import encode_rule
 from evosearch.errors import ConfigError, nearest
 from evosearch.evaluation.fitness import Fitness, Score
 from evosearch.evaluation.racing import draw_seeds
@@ -31,6 +32,7 @@ class Scorer(Protocol):
     @property
     def settings(self) -> RaceSettings: ...
     def score(self, rule: Program, rung: int, seeds: Sequence[int], hint: Any = None) -> Score: ...
+    def learn(self, tuned: Mapping[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +45,14 @@ class Workshop:
     fitness: Scorer
     probe: Probe
 
-    def seeds(self, split: int) -> list[tuple[int, ...]]:
+    def seeds(self, split: int) -> tuple[tuple[int, ...], ...]:
         """The seeds of each rung on one of the splits that slices take turns with."""
-        return [
-            draw_seeds(self.settings.seed, f"race {rung}", split, plan.seeds)
-            for rung, plan in enumerate(self.fitness.settings.rungs)
-        ]
+        return _race_seeds(self.settings.seed, split, tuple(rung.seeds for rung in self.fitness.settings.rungs))
+
+
+@functools.cache
+def _race_seeds(seed: int, split: int, counts: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    return tuple(draw_seeds(seed, f"race {rung}", split, count) for rung, count in enumerate(counts))
 
 
 @functools.cache
@@ -89,11 +93,16 @@ def initial_rules(config: RunConfig, grammar: Grammar) -> tuple[Genome, ...]:
 
 
 def warm(run: str, progress: Callable[[str], None]) -> None:
-    """Compile what workers call, and train the baselines that scores are relative to."""
+    """Load what workers call: the kernels of the interpreter and of all proxies."""
     progress("compiling the interpreter and the training kernels (once, about a minute)")
     shop = workshop(run)
     if isinstance(shop.fitness, Fitness):
-        progress("tuning AdamW and Lion on the proxies")
-        for rung, seeds in enumerate(shop.seeds(0)):  # on the other splits only their loss is left to be trained, when needed
-            shop.fitness.prepare(rung, seeds)
+        task, ops = shop.fitness.task, shop.grammar.ops
+        rule = encode_rule(next(iter(task.baselines(ops).values())), ops)
+        for proxy in task.proxies():
+            task.train_rates(proxy, rule, ops, (1e-3,), 0, 1)
 
+
+def tune_baselines(run: str, rung: int, proxy: int) -> dict[str, Any]:
+    """Tune the baselines on one of a rung's proxies, for `Fitness.learn`."""
+    return cast(Fitness, workshop(run).fitness).prepare(rung, proxy)
