@@ -78,7 +78,7 @@ def test_it_goes_on_from_its_state_after_any_result(algorithm: str, tmp_path: Pa
         return told
 
     straight, saved = walk(False), walk(True)
-    assert repr(straight) == repr(saved) and sum(len(one.entrants) for one in straight) > 1
+    assert repr(straight) == repr(saved) and any(one.entrants for one in straight)
 
 
 def test_workers_change_nothing(tmp_path: Path) -> None:

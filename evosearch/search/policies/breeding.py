@@ -74,10 +74,19 @@ def drawn(settings: PolicySettings, *name: object) -> Random:
     return Random(":".join(map(str, (settings.seed, *name))))
 
 
+def drawn_words(settings: PolicySettings, count: int, *name: object) -> NDArray[np.uint32]:
+    """So many words of 32 bits of that generator: (count,)."""
+    return np.frombuffer(drawn(settings, *name).randbytes(4 * count), "<u4")
+
+
 def episode_seeds(settings: PolicySettings, count: int, *name: object) -> tuple[int, ...]:
     """Seeds of episodes, each from 0 to 2^31 - 1."""
-    rng = drawn(settings, *name)
-    return tuple(rng.getrandbits(31) for _ in range(count))
+    return tuple((drawn_words(settings, count, *name) >> 1).tolist())
+
+
+def gene_words(settings: PolicySettings, count: int, generation: int) -> NDArray[np.int64]:
+    """New genes: (count,)."""
+    return GENE | drawn_words(settings, count, "genes", generation).astype(np.int64) & (1 << SEED_BITS) - 1
 
 
 def training_seeds(settings: PolicySettings, generation: int, signs: Sequence[int]) -> list[tuple[int, ...]]:
@@ -88,8 +97,7 @@ def training_seeds(settings: PolicySettings, generation: int, signs: Sequence[in
 
 def archived(settings: PolicySettings, generation: int, count: int) -> NDArray[np.bool_]:
     """Which of the children of a generation the archive takes."""
-    rng = drawn(settings, "archive", generation)
-    return np.array([rng.random() < settings.archive for _ in range(count)])
+    return drawn_words(settings, count, "archive", generation) < settings.archive * 2.0**32
 
 
 class Truncation:
@@ -102,12 +110,11 @@ class Truncation:
 
     def brood(self, generation: int) -> Brood:
         """Each child has one parent, drawn uniformly; the first ones, and those of random search, have none."""
-        rng, parents = drawn(self._settings, "brood", generation), self._parents
-        rows = []
-        for _ in range(self._settings.population):
-            base = rng.randrange(len(parents)) if parents else FRESH
-            rows.append((base, GENE | rng.getrandbits(SEED_BITS), 1))
-        return Brood(parents, np.array(rows, np.int64))
+        settings, parents, count = self._settings, self._parents, self._settings.population
+        words = drawn_words(settings, count, "parents", generation).astype(np.int64)
+        bases = words * len(parents) >> 32 if parents else np.full(count, FRESH)
+        genes = gene_words(settings, count, generation)
+        return Brood(parents, np.column_stack([bases, genes, np.ones(count, np.int64)]))
 
     def select(self, generation: int, brood: Brood, scores: Floats, behaviour: Floats, elite: Member | None) -> None:
         """The best are parents; by score the elite is always one of them."""
@@ -157,12 +164,10 @@ class Strategy:
 
     def brood(self, generation: int) -> Brood:
         """Pairs of one gene with both signs, and the centre itself."""
-        rng = drawn(self._settings, "brood", generation)
-        rows = []
-        for _ in range(self._settings.population // 2):
-            word = GENE | rng.getrandbits(SEED_BITS)
-            rows += [(0, word, 1), (0, word, -1)]
-        return Brood((self._centre,), np.array([*rows, (0, 0, 0)], np.int64))
+        words = gene_words(self._settings, self._settings.population // 2, generation)
+        signs = np.tile([1, -1], len(words))
+        pairs = np.column_stack([np.zeros(len(signs), np.int64), np.repeat(words, 2), signs])
+        return Brood((self._centre,), np.vstack([pairs, np.zeros((1, 3), np.int64)]))
 
     def select(self, generation: int, brood: Brood, scores: Floats, behaviour: Floats, elite: Member | None) -> None:  # noqa: ARG002
         """One step of Adam along the ranked sum of the noise."""

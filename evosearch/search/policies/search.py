@@ -128,8 +128,8 @@ class PolicySearch:
         self._scores: Floats = np.full(count, np.nan)
         self._behaviour: Floats = np.empty((count, 0))
         first, most = 0, self._settings.chunk
-        while first < count:  # small jobs at the end, for all workers wait for the last one
-            stop = min(count, first + min(most, max(-(-most // 6), (count - first) // 8)))
+        while first < count:  # smaller jobs at the end, for all workers wait for the last one
+            stop = min(count, first + (most if count - first > 2 * most else -(-most // 2)))
             self._add("children", first, stop)
             first = stop
 
