@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from evosearch.errors import ConfigError
 from evosearch.evaluation.baselines import Baselines
 from evosearch.evaluation.confirmation import Confirmation, confirm_rule
 from evosearch.evaluation.rungs import Rung, Settings
@@ -61,16 +60,9 @@ class Fitness:
     def __init__(
         self, task: Trainer, ops: OpSet, settings: Settings | None = None, known: Mapping[str, Any] | None = None
     ) -> None:
-        """`known` is what `baselines()` of another one returned: it saves time and changes no score.
-
-        Raises:
-            ConfigError: where a rung asks for more proxies than the task has.
-        """
-        self.task, self.ops, self.settings = task, ops, settings or Settings()
-        self._proxies = tuple(task.proxies())
-        most = max(rung.proxies for rung in self.settings.rungs)
-        if most > len(self._proxies):
-            raise ConfigError(f"a rung asks for {most} proxies, the task has {len(self._proxies)}; ask for fewer")
+        """`known` is what `baselines()` of another one returned: it saves time and changes no score."""
+        self.task, self.ops, self._proxies = task, ops, tuple(task.proxies())
+        self.settings = (settings or Settings()).fitted(len(self._proxies))
         self._baselines = Baselines(task, ops, self.settings.shrinks, self.settings.tuning_seeds, known)
 
     def rung(self, number: int) -> Rung:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evosearch.errors import ConfigError
 
@@ -12,7 +12,7 @@ class Rung:
     """How thoroughly candidates are trained at one stage of the race.
 
     Attributes:
-        proxies: the task's first so many.
+        proxies: the task's first so many; all, where it has fewer.
         seeds: of each proxy.
         horizon: share of a proxy's steps.
         extensions: how often an optimum at an edge extends the range of rates.
@@ -67,3 +67,7 @@ class Settings:
             raise ConfigError(f"level is a share between 0 and 1, got {self.level}")
         if min(self.window, self.tuning_seeds, self.entry_seeds) < 1:
             raise ConfigError("window, tuning_seeds and entry_seeds must be at least 1")
+
+    def fitted(self, proxies: int) -> Settings:
+        """These settings for a task of so many proxies."""
+        return replace(self, rungs=tuple(replace(rung, proxies=min(rung.proxies, proxies)) for rung in self.rungs))

@@ -131,9 +131,8 @@ def test_losses_that_cannot_be_are_not_believed(status: str, loss: float, accura
     assert log_loss(ToyOutcome("ok", 0.3, 0.9, 1)) == pytest.approx(math.log(0.3))
 
 
-def test_settings_that_ask_for_too_much_are_refused() -> None:
-    with pytest.raises(ConfigError, match="asks for 3 proxies, the task has 2"):
-        Fitness(ToyTask(), OPTIMIZER, Settings(rungs=(Rung(proxies=3),)))
+def test_a_rung_takes_the_proxies_that_there_are() -> None:
+    assert Fitness(ToyTask(), OPTIMIZER, Settings(rungs=(Rung(proxies=9),))).rung(0).proxies == 2
     with pytest.raises(ConfigError, match="horizon"):
         Rung(horizon=0.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import cast
 
@@ -24,6 +25,7 @@ def make_rule_search(config: RunConfig, task: RuleTask) -> Search:
     """
     settings, grammar = cast(RuleSettings, config.search), make_grammar(task, config)
     run = json.dumps(config.identity(), sort_keys=True)
+    settings = dataclasses.replace(settings, race=settings.race.fitted(len(task.proxies())))
     search = RuleSearch(run, settings, grammar.ops, initial_rules(config, grammar))
     reference = getattr(task, "validation", "")
     if not reference or not (settings.follow or settings.funnel):
