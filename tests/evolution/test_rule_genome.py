@@ -142,5 +142,7 @@ def test_the_probe_knows_what_a_rule_computes() -> None:
     assert key("    a = norm(g)\n    a = mul(g, a)\n    update = mul(a, lr)\n") != key(
         "    a = global_norm(g)\n    a = mul(g, a)\n    update = mul(a, lr)\n"
     )
+    mixed = "    a = interp(g, v1, {})\n    v1 = interp(g, v1, 0.99)\n    a = sign(a)\n    update = mul(a, lr)\n"
+    assert key(mixed.format(0.95)) != key(mixed.format(0.94)), "their signs seldom differ"
     assert key("    a = log(g)\n    update = mul(a, lr)\n") is None
     assert len({twice, sign, key("    update = mul(g, 0.01)\n"), key("    a = div(g, step)\n    update = mul(a, lr)\n")}) == 4

@@ -16,7 +16,7 @@ from evosearch.evolution.rules.genome import Argument, Genome, Grammar, Statemen
 
 ATTEMPTS = 100
 """Children after which `propose` gives up on a parent."""
-FURTHER = 0.5
+FURTHER = 0.6
 """Chance that a child is varied once more, and so on: most variations only touch dead statements."""
 
 
@@ -198,37 +198,42 @@ def _with(parent: Genome, at: int, statement: Statement) -> Genome:
     return (*parent[:at], statement, *parent[at + 1 :])
 
 
+def _pick(among: Sequence[int], rng: Random) -> int:
+    """One of them, three times as fast as `Random.choice`, and as even as anyone could tell."""
+    return among[int(rng.random() * len(among))]
+
+
 def _any(parent: Genome, rng: Random) -> int | None:
-    return rng.randrange(len(parent)) if parent else None
+    return int(rng.random() * len(parent)) if parent else None
 
 
 def _readable(parent: Genome, at: int, grammar: Grammar) -> Sequence[int]:
     """Variables that are assigned before statement `at`."""
     found = dict.fromkeys(range(len(grammar.inputs)))
-    found.update(dict.fromkeys(destination for destination, _, _ in parent[:at]))
+    found.update([(statement[0], None) for statement in parent[:at]])
     return list(found)
 
 
 def _spare(parent: Genome, grammar: Grammar) -> int:
     """The first local that the genome does not use."""
-    used = {grammar.update, *(destination for destination, _, _ in parent)}
+    used = {grammar.update, *[statement[0] for statement in parent]}
     return next(number for number in range(grammar.update + 1, grammar.update + 2 + len(used)) if number not in used)
 
 
 def _destination(parent: Genome, rng: Random, grammar: Grammar) -> int:
     """An input, a variable in use, `update`, or a new local; all alike."""
-    used = dict.fromkeys([*range(grammar.update + 1), *(destination for destination, _, _ in parent), _spare(parent, grammar)])
-    return rng.choice(list(used))
+    used = dict.fromkeys([*range(grammar.update + 1), *[statement[0] for statement in parent], _spare(parent, grammar)])
+    return _pick(list(used), rng)
 
 
 def _argument(parent: Genome, at: int, rng: Random, grammar: Grammar, limits: Limits) -> Argument:
     if rng.random() < limits.constant:
         return _rounded(rng.gauss(0.0, 1.0))
-    return rng.choice(_readable(parent, at, grammar))
+    return _pick(_readable(parent, at, grammar), rng)
 
 
 def _statement(parent: Genome, at: int, rng: Random, grammar: Grammar, limits: Limits) -> Statement | None:
-    code = rng.randrange(len(grammar.arity))
+    code = int(rng.random() * len(grammar.arity))
     args = tuple([_argument(parent, at, rng, grammar, limits) for _ in range(grammar.arity[code])])
     if all(isinstance(arg, float) for arg in args):
         return None  # it would only be another constant

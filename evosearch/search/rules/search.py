@@ -186,9 +186,12 @@ class RuleSearch:
         return [ticket.offer for ticket in (*self._open.values(), *self._queue) if ticket.offer is not None]
 
     def _bars(self) -> tuple[tuple[int, float], ...]:
-        """What a rule must beat in its race to be offered: the races of the archive and of what is offered already."""
+        """What a rule must beat in its race to be offered: the races of the archive and of what is offered already.
+
+        A race may be a lucky one; then what fresh seeds said counts, or the archive would be closed to all but luckier ones.
+        """
         offered = [(offer["live"], offer["race"][-1]) for offer in (*self._entering(), *(offer for _, offer in self._offers))]
-        return (*((kept.live, kept.race) for kept in self._archive), *offered)
+        return (*((kept.live, max(kept.race, kept.fitness)) for kept in self._archive), *offered)
 
     def _next_number(self) -> int:
         self._tickets += 1

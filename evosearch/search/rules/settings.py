@@ -35,7 +35,7 @@ class RuleSettings(Settings):
         constant: share of new arguments that are constants.
         own: how often an operator of our own is used, for each use of one of the paper's.
         patience: slices without a better rule after which an island starts anew: from the best rules, from the initial, ...
-        fuel: work of a slice, in multiplications of the proxies.
+        fuel: work of a slice, in multiplications of the proxies; a fifth of a second. A race that has more ahead of it pauses.
         memory: results that the equivalence cache keeps.
         forget: hits after which the cache forgets a result, so that a lucky score does not live on.
         splits: draws of the data that slices take turns with.
@@ -59,7 +59,7 @@ class RuleSettings(Settings):
     constant: float = 0.4
     own: float = 0.5
     patience: int = 120
-    fuel: float = 2.5e9
+    fuel: float = 2e9
     memory: int = 100_000
     forget: int = 100
     splits: int = 8

@@ -119,8 +119,8 @@ class Slice:
             self._counters["invalid drafts"] += drafts
             return genome, meaning, "scratch", Lineage()
         parent = island.parent(rng, self._contenders())
-        refused: dict[str, int] = {}
-        child = propose(parent.genome, rng, shop.grammar, shop.limits, rng.choice(island.members).genome, refused)
+        other, refused = island.parent(rng, 1), dict[str, int]()
+        child = propose(parent.genome, rng, shop.grammar, shop.limits, other.genome, refused)
         for reason, count in refused.items():
             self._counters[f"invalid {reason}"] += count
         return None if child is None else (*child, parent.lineage.by(child[2]))
@@ -130,7 +130,10 @@ class Slice:
 
     def _try(self, genome: Genome, meaning: Meaning, operator: str, lineage: Lineage) -> None:
         """Look a valid rule up or race it, and let it live where it is worth it."""
-        self._counters.update(valid=1, statements=len(genome), dead=len(genome) - meaning.live)
+        counters = self._counters
+        counters["valid"] += 1
+        counters["statements"] += len(genome)
+        counters["dead"] += len(genome) - meaning.live
         known, structure = self._known, meaning.key
         key = known.function(structure)
         verdict = None if key is None else known.verdict(key)
