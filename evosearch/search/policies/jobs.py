@@ -15,6 +15,7 @@ from evosearch.evolution.seeds import weights_hash
 from evosearch.search.config import RunConfig
 from evosearch.search.policies.decode import Decoder
 from evosearch.search.policies.member import FRESH
+from evosearch.search.policies.novelty import novelty
 from evosearch.search.policies.settings import PolicySettings
 from evosearch.search.policies.task import Episode, PolicyTask, Use, Weights
 
@@ -36,9 +37,10 @@ def workshop(run: str) -> Workshop:
 
 
 def warm(run: str, progress: Callable[[str], None]) -> None:
-    """Compile what workers call."""
+    """Compile what workers and the search call; the search then takes its kernels from the cache."""
     shop = workshop(run)
     shop.decoder.child(bytes(4), 0, 1)
+    novelty(np.zeros((2, 2)), np.zeros((0, 2)), 1)
     shop.task.warm(progress)
 
 
