@@ -71,11 +71,11 @@ def test_a_run_file_of_the_user(tmp_path: Path) -> None:
 
 
 def test_a_module_of_the_current_folder_is_found_but_never_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "own_functions.py").write_text("def f(x, m):\n    return x\n")
+    (tmp_path / "functions_of_mine.py").write_text("def f(x, m):\n    return x\n")
     (tmp_path / "json.py").write_text("raise RuntimeError('shadows the standard library')\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    assert load_reference("own_functions:f")(3, None) == 3
+    assert load_reference("functions_of_mine:f")(3, None) == 3
     assert load_reference("json:dumps") is json.dumps
 
 
