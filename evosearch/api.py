@@ -111,7 +111,8 @@ def resume(
         store.reopen()
         if parts := store.checkpoint():
             prepared.search.restore(checkpoint.decode(checkpoint.from_parts(parts), prepared.ops))
-        store.write_meta({"config": config.to_table(), "status": Status.RUNNING})
+        command = _with_options(str(before.meta["command"]), changes)
+        store.write_meta({"config": config.to_table(), "command": command, "status": Status.RUNNING})
     except BaseException:
         store.close()
         raise
@@ -307,6 +308,18 @@ def _command(source: str | Path, overrides: list[tuple[str, Any]], start: str | 
         elif key != "search.start":
             words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
     return shlex.join(words if start is None else [*words, "--from", str(start)])
+
+
+def _with_options(command: str, options: Mapping[str, Any]) -> str:
+    """The command line with these options set: a run that was extended is the run of the longer command."""
+    words = shlex.split(command)
+    for name, value in options.items():
+        option = f"--{name}"
+        if option in words:
+            words[words.index(option) + 1] = str(value)
+        else:
+            words += [option, str(value)]
+    return shlex.join(words)
 
 
 def _refuse_finished(run: Run, config: RunConfig, *, extended: bool) -> None:

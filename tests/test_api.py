@@ -32,6 +32,7 @@ def test_processes_cuts_and_names_change_nothing() -> None:
     other = evosearch.run("exp2", budget=60, workers=0, seed=2)
     assert dump(two.folder) == dump(extended.folder) == dump(whole.folder) != dump(other.folder)
     assert extended.folder == cut.folder and extended.evaluations == whole.evaluations
+    assert extended.meta["command"] == whole.meta["command"] == "evosearch run exp2 --budget 60"
 
 
 def test_an_observer_that_raises_leaves_a_run_that_goes_on() -> None:
