@@ -84,7 +84,7 @@ def noise_floor(b: Bench) -> float:
 
 def warm(problem: Problem, rules: Mapping[str, Any], progress: Callable[[str], None]) -> None:
     """Compile everything that workers call, or load it from the cache."""
-    progress("compiling the interpreter and the search kernels (once, about 40 s)")
+    progress("compiling the interpreter and the search kernels (once, about 50 s)")
     arrays = as_arrays(make_island(1, problem.levels, rules["elites"], 16))
     run_slice(problem, {**rules, "fuel": 1e5}, arrays, arrays, ())
     compiled, bench, code = kernels(problem.ops), problem.bench(problem.dense), make_child().code
