@@ -126,7 +126,7 @@ def normals(
         row = np.uint64(np.uint32(bits[j]) >> np.uint32(18))
         t = np.float32(bits[j] & np.int32(0x3FFFF)) * np.float32(2.0**-18)
         x = (table[2, row] * t + table[1, row]) * t + table[0, row]
-        out[j] += scale * x if np.int32(word[j]) >= 0 else -(scale * x)
+        out[j] += (scale if np.int32(word[j]) >= 0 else -scale) * x
 
 
 @kernel
