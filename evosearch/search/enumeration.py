@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -26,6 +25,7 @@ from evosearch.language.program import Program
 from evosearch.search.config import SearchConfig
 from evosearch.search.pareto import IMPROVEMENT, Confirm, rows_program
 from evosearch.search.protocol import Entrant, Job, Payload, Told
+from evosearch.search.queued import Queued
 from evosearch.search.work import Problem, noise_floor
 
 KERNELS = (
@@ -107,10 +107,11 @@ class _Ticket:
     error: float = np.inf
 
 
-class EnumerationSearch:
+class EnumerationSearch(Queued[_Ticket]):
     """All structures by rising cost; see `evosearch.search.protocol.Search`."""
 
     def __init__(self, config: SearchConfig, problem: Problem, wrapper_cost: float, confirm: Confirm) -> None:
+        super().__init__()
         self._config, self._problem, self._confirm = config, problem, confirm
         self._wrapper_cost = wrapper_cost
         self._level = 1
@@ -120,8 +121,6 @@ class EnumerationSearch:
         self._best = np.full(problem.levels, np.inf)  # of confirmed programs
         self._leads: list[list[tuple[float, Program]]] = [[] for _ in range(problem.levels)]
         self._tickets = 0
-        self._queue: deque[_Ticket] = deque()
-        self._open: dict[int, _Ticket] = {}
 
     @property
     def window(self) -> int:
@@ -155,17 +154,13 @@ class EnumerationSearch:
 
     def ask(self) -> Job | None:
         """A candidate to confirm, or the next stretch."""
-        ticket = self._queue.popleft() if self._queue else self._plan()
-        if ticket is None:
-            return None
-        self._open[ticket.number] = ticket
-        return self._job(ticket)
+        if not self._queue and (ticket := self._plan()) is not None:
+            self._queue.append(ticket)
+        return super().ask()
 
     def closing(self) -> tuple[Job, ...]:
         """The candidates that are not confirmed yet."""
-        waiting = [*self._open.values(), *self._queue]
-        self._open = {ticket.number: ticket for ticket in waiting if ticket.candidate is not None}
-        return tuple(self._job(ticket) for _, ticket in sorted(self._open.items()))
+        return self._close(lambda ticket: ticket.candidate is not None)
 
     def _job(self, ticket: _Ticket) -> Job:
         if ticket.candidate is not None:
@@ -240,7 +235,7 @@ class EnumerationSearch:
 
     def _offer(self, level: int) -> None:
         """Ask to confirm a level's best lead, if none of that level is under way and it beats what is confirmed."""
-        under_way = any(t.candidate is not None and t.level == level for t in (*self._open.values(), *self._queue))
+        under_way = any(t.candidate is not None and t.level == level for t in self._waiting())
         leads = self._leads[level]
         if under_way or not leads:
             return
@@ -252,7 +247,7 @@ class EnumerationSearch:
 
     def state(self) -> dict[str, Any]:
         """All of the search as plain data."""
-        tickets = [*sorted(self._open.values(), key=lambda ticket: ticket.number), *self._queue]
+        tickets = self._waiting()
         return {
             "level": self._level,
             "rows": self._rows,
@@ -269,5 +264,4 @@ class EnumerationSearch:
         self._level, self._rows, self._tickets = state["level"], state["rows"], state["tickets"]
         self._planned, self._fitted, self._best = (np.array(state[name]) for name in ("planned", "fitted", "best"))
         self._leads = [[(error, program) for error, program in leads] for leads in state["leads"]]
-        self._queue = deque(_Ticket(**fields) for fields in state["waiting"])
-        self._open = {}
+        self._wait_again(_Ticket(**fields) for fields in state["waiting"])

@@ -7,7 +7,6 @@ are told: the next job of an island is made when its last one is told.
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +40,7 @@ from evosearch.search.island import (
     make_island,
 )
 from evosearch.search.protocol import Entrant, Job, Payload, Told
+from evosearch.search.queued import Queued
 from evosearch.search.work import Problem
 
 Place = tuple[int, int]
@@ -92,7 +92,7 @@ class _Ticket:
     steps: int = 0
 
 
-class ParetoSearch:
+class ParetoSearch(Queued[_Ticket]):
     """Islands of regularized evolution over (cost, error); see `evosearch.search.protocol.Search`.
 
     Another algorithm whose islands are kept in the arrays of an `Island` has its own slice, `_empty` and `_leaders`.
@@ -110,6 +110,7 @@ class ParetoSearch:
         confirm: Confirm,
         start: Program | None = None,
     ) -> None:
+        super().__init__()
         self._config, self._problem, self._rules, self._confirm = config, problem, dict(rules), confirm
         self._members, self._start = members, start
         count = config.islands
@@ -122,33 +123,13 @@ class ParetoSearch:
         self._reported: dict[int, tuple[str | None, int]] = {}  # structure: entrant's key once confirmed, nearest ancestor
         self._banned: tuple[int, ...] = ()
         self._tickets = 0
-        self._queue: deque[_Ticket] = deque()
-        self._open: dict[int, _Ticket] = {}
         for number in range(count):
             self._add(_Ticket(0, number))
-
-    @property
-    def window(self) -> int:
-        """All islands and their candidates may be under way at once; the pool decides how many are."""
-        return 1_000_000
 
     @property
     def warm(self) -> tuple[str, Payload] | None:
         """Compile the kernels."""
         return self.warm_function, {"problem": self._problem, "rules": self._rules}
-
-    @property
-    def finished(self) -> bool:
-        """Evolution has no end of its own."""
-        return False
-
-    def ask(self) -> Job | None:
-        """The next job of the queue."""
-        if not self._queue:
-            return None
-        ticket = self._queue.popleft()
-        self._open[ticket.number] = ticket
-        return self._job(ticket)
 
     def _job(self, ticket: _Ticket) -> Job:
         if ticket.candidate is not None:
@@ -164,9 +145,7 @@ class ParetoSearch:
 
     def closing(self) -> tuple[Job, ...]:
         """The candidates that are not confirmed yet."""
-        waiting = [*self._open.values(), *self._queue]
-        self._open = {ticket.number: ticket for ticket in waiting if ticket.candidate is not None}
-        return tuple(self._job(ticket) for _, ticket in sorted(self._open.items()))
+        return self._close(lambda ticket: ticket.candidate is not None)
 
     def tell(self, job: Job, result: Any) -> Told:
         """Take a result; only here are new jobs made."""
@@ -288,7 +267,7 @@ class ParetoSearch:
 
     def state(self) -> dict[str, Any]:
         """All of the search as plain data."""
-        tickets = [*sorted(self._open.values(), key=lambda ticket: ticket.number), *self._queue]
+        tickets = self._waiting()
         return {
             "islands": [as_arrays(island) for island in self._islands],
             "slices": list(self._slices),
@@ -311,8 +290,7 @@ class ParetoSearch:
         self._reported = {structure: (key, parent) for structure, key, parent in state["reported"]}
         self._banned = tuple(state["banned"])
         self._tickets = state["tickets"]
-        self._queue = deque(_Ticket(**fields) for fields in state["waiting"])
-        self._open = {}
+        self._wait_again(_Ticket(**fields) for fields in state["waiting"])
 
 
 def _rates(island: Island) -> dict[str, float]:

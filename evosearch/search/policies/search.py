@@ -20,6 +20,7 @@ from evosearch.search.policies.member import FRESH, child_key
 from evosearch.search.policies.settings import PolicySettings
 from evosearch.search.policies.task import Traits
 from evosearch.search.protocol import Evaluated, Job, Payload, Told
+from evosearch.search.queued import Queued
 
 CHILDREN = "evosearch.search.policies.jobs:run_children"
 CANDIDATE = "evosearch.search.policies.jobs:run_candidate"
@@ -44,48 +45,27 @@ class _Ticket:
     key: str = ""  # of the champion that is tested
 
 
-class PolicySearch:
+class PolicySearch(Queued[_Ticket]):
     """See the module; a `evosearch.search.protocol.Search`."""
 
     def __init__(self, run: str, settings: PolicySettings, layout: Layout, breeder: Breeder, traits: Traits) -> None:
         """`run` is the run's configuration as JSON, from which workers make what they need."""
+        super().__init__()
         self._run, self._settings, self._breeder, self._noisy = run, settings, breeder, traits.noisy
         self._elites = Elites(settings, layout, traits)
         self._generation = self._next = self._owed = 0
-        self._queue: list[_Ticket] = []
-        self._open: dict[int, _Ticket] = {}
         self._frames = {"training": 0, "validation": 0, "test": 0}
         self._failure = ""
         self._start()
-
-    @property
-    def window(self) -> int:
-        """A generation at once; the pool decides how many jobs run."""
-        return 1_000_000
 
     @property
     def warm(self) -> tuple[str, Payload] | None:
         """Compile the kernels, and whatever else the task prepares."""
         return WARM, {"run": self._run}
 
-    @property
-    def finished(self) -> bool:
-        """Evolution has no end of its own."""
-        return False
-
-    def ask(self) -> Job | None:
-        """The next job of the generation; None where its results must be told first."""
-        if not self._queue:
-            return None
-        ticket = self._queue.pop(0)
-        self._open[ticket.number] = ticket
-        return self._job(ticket)
-
     def closing(self) -> tuple[Job, ...]:
         """The tests that are not done."""
-        waiting = [*self._open.values(), *self._queue]
-        self._open = {ticket.number: ticket for ticket in waiting if ticket.kind == "test"}
-        return tuple(self._job(ticket) for _, ticket in sorted(self._open.items()))
+        return self._close(lambda ticket: ticket.kind == "test")
 
     def tell(self, job: Job, result: Any) -> Told:
         """Take a result; a generation ends with its last one."""
@@ -105,7 +85,7 @@ class PolicySearch:
         else:
             self._elites.take_validation(ticket.first, result["scores"])
         count = len(evaluated)
-        if not any(t.kind == ticket.kind for t in (*self._open.values(), *self._queue)):
+        if not any(t.kind == ticket.kind for t in self._waiting()):
             # The last children count when their generation ends, so that a run that stops there has its elite.
             self._owed += count
             counters["generations"] = self._advance(ticket.kind)
@@ -192,14 +172,13 @@ class PolicySearch:
 
     def state(self) -> dict[str, Any]:
         """All that is needed to go on; the children follow from the parents."""
-        waiting = sorted([*self._open.values(), *self._queue], key=lambda ticket: ticket.number)
         return {
             "breeder": self._breeder.state(),
             "elites": self._elites.state(),
             "generation": self._generation,
             "next": self._next,
             "owed": self._owed,
-            "tickets": [astuple(ticket) for ticket in waiting],
+            "tickets": [astuple(ticket) for ticket in self._waiting()],
             "frames": dict(self._frames),
             "failure": self._failure,
             "scores": self._scores,
@@ -215,7 +194,7 @@ class PolicySearch:
         self._next, self._owed, self._frames = state["next"], state["owed"], dict(state["frames"])
         self._failure = state["failure"]
         self._scores, self._behaviour = state["scores"], state["behaviour"]
-        self._queue, self._open = [_Ticket(*row) for row in state["tickets"]], {}
+        self._wait_again(_Ticket(*row) for row in state["tickets"])
 
 
 

@@ -19,6 +19,7 @@ from evosearch.language.infer import canonical_hash
 from evosearch.language.op import OpSet
 from evosearch.language.optimizer import read_rule
 from evosearch.search.protocol import Entrant, Evaluated, Job, Payload, Told
+from evosearch.search.queued import Queued
 from evosearch.search.rules.island import Island
 from evosearch.search.rules.memory import Memory
 from evosearch.search.rules.settings import RuleSettings
@@ -72,11 +73,12 @@ class _Ticket:
     incumbent: tuple[str, Mapping[str, Any]] | None = None
 
 
-class RuleSearch:
+class RuleSearch(Queued[_Ticket]):
     """See the module; a `evosearch.search.protocol.Search`."""
 
     def __init__(self, run: str, settings: RuleSettings, ops: OpSet, initial: Sequence[Genome]) -> None:
         """`run` is the run's configuration as JSON, from which workers make what they need."""
+        super().__init__()
         self._run, self._settings, self._ops, self._initial = run, settings, ops, tuple(initial)
         count = settings.islands
         self._islands = [Island(waiting=deque(self._initial)).text() for _ in range(count)]
@@ -92,8 +94,6 @@ class RuleSearch:
         self._work = self._entry_work = 0
         self._audits = settings.audits
         self._tickets = 0
-        self._queue: deque[_Ticket] = deque()
-        self._open: dict[int, _Ticket] = {}
         self._baselines: dict[str, Any] = {}
         rungs = enumerate(settings.race.rungs)
         trained = {(rung.horizon, proxy): (at, proxy) for at, rung in rungs for proxy in range(rung.proxies)}
@@ -102,27 +102,9 @@ class RuleSearch:
             self._queue.append(_Ticket(self._next_number(), 0, baseline=baseline))
 
     @property
-    def window(self) -> int:
-        """All islands and their offers may be under way at once; the pool decides how many are."""
-        return 1_000_000
-
-    @property
     def warm(self) -> tuple[str, Payload] | None:
         """Compile the kernels."""
         return WARM, {"run": self._run}
-
-    @property
-    def finished(self) -> bool:
-        """Evolution has no end of its own."""
-        return False
-
-    def ask(self) -> Job | None:
-        """The next job of the queue."""
-        if not self._queue:
-            return None
-        ticket = self._queue.popleft()
-        self._open[ticket.number] = ticket
-        return self._job(ticket)
 
     def _job(self, ticket: _Ticket) -> Job:
         if ticket.baseline is not None:
@@ -145,12 +127,9 @@ class RuleSearch:
 
     def closing(self) -> tuple[Job, ...]:
         """The entries that are under way, and the best offer that still waits."""
-        waiting = [*self._open.values(), *self._queue]
-        self._open = {ticket.number: ticket for ticket in waiting if ticket.offer is not None}
-        if self._offers and not self._open:
-            ticket = self._entry_ticket()
-            self._open[ticket.number] = ticket
-        return tuple(self._job(ticket) for _, ticket in sorted(self._open.items()))
+        if self._offers and not self._entering():
+            self._queue.append(self._entry_ticket())
+        return self._close(lambda ticket: ticket.offer is not None)
 
     def tell(self, job: Job, result: Any) -> Told:
         """Take a result; only here are new jobs made."""
@@ -183,7 +162,7 @@ class RuleSearch:
 
     def _entering(self) -> list[Mapping[str, Any]]:
         """The offers that are measured now."""
-        return [ticket.offer for ticket in (*self._open.values(), *self._queue) if ticket.offer is not None]
+        return [ticket.offer for ticket in self._waiting() if ticket.offer is not None]
 
     def _bars(self) -> tuple[tuple[int, float], ...]:
         """What a rule must beat in its race to be offered: the races of the archive and of what is offered already.
@@ -209,7 +188,7 @@ class RuleSearch:
         self._take_offers(number, result["offers"])
         self._age(number, result["best"])
         self._add_slice(number)
-        self._memory.drop(min(other.seen for other in (*self._open.values(), *self._queue) if other.offer is None))
+        self._memory.drop(min(other.seen for other in self._waiting() if other.offer is None))
         counters = {"kernel_seconds": result["seconds"], "distinct": float(distinct), **result["counters"]}
         columns = [rows.get(name, ()) for name in Evaluated._fields]
         evaluated = tuple(Evaluated(*row) for row in zip(*columns, strict=True))
@@ -285,7 +264,7 @@ class RuleSearch:
 
     def state(self) -> dict[str, Any]:
         """All of the search as plain data."""
-        tickets = [*sorted(self._open.values(), key=lambda ticket: ticket.number), *self._queue]
+        tickets = self._waiting()
         return {
             "islands": list(self._islands),
             "turns": list(self._turns),
@@ -316,8 +295,7 @@ class RuleSearch:
         self._work, self._entry_work = state["work"]
         self._baselines, self._untuned = dict(state["baselines"][0]), state["baselines"][1]
         self._audits, self._tickets = state["audits"], state["tickets"]
-        self._queue = deque(_Ticket(**fields) for fields in state["waiting"])
-        self._open = {}
+        self._wait_again(_Ticket(**fields) for fields in state["waiting"])
 
 
 def _as_genome(plain: Sequence[Any]) -> Genome:
