@@ -21,9 +21,7 @@ from evosearch.evolution.fit import (
     QUICK,
     Bench,
     C,
-    exchange,
     largest,
-    lawson,
     leap,
     levenberg_marquardt,
     loss,
@@ -69,8 +67,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
 
-EXCHANGES = 20
-"""Most steps of Remez' exchange, before and after Lawson's iteration."""
 HOPELESS = 1e5
 """How far above an elite's error a program may be after its first few steps; of those that become elites, one in ten is farther
 off."""
@@ -405,12 +401,3 @@ def immigrate(s: Island, other: Island, b: Bench, t: Child, rules: Rules) -> Non
                 b.m[C, k] = other.values[level, place, k]
                 b.m[C_LO, k] = other.values[level, place, MAX_CONSTANTS + k]
             remember(s, b, t, n, p, level, rules.elites, error)
-
-
-@kernel
-def polish(b: Bench, code: NDArray[np.int16], n: int, p: int, steps: int) -> float:
-    """Refine the constants in rows C and C_LO, then make their error equi-ripple; return the largest weighted residual."""
-    refine(b, code, n, p)
-    exchange(b, code, n, p, EXCHANGES)
-    lawson(b, code, n, p, steps)
-    return exchange(b, code, n, p, EXCHANGES)

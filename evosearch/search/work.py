@@ -34,6 +34,7 @@ KERNELS = (
     "evosearch.evolution.genome",
     "evosearch.evolution.mutate",
     "evosearch.evolution.fit",
+    "evosearch.evolution.polish",
     "evosearch.evolution.continuation",
     "evosearch.search.island",
     "evosearch.search.evolve",

@@ -54,7 +54,7 @@ class Fitter:
         return self._taken(program), float(np.sqrt(loss / bench.k[0]))
 
     def minimax(self, program: Program, steps: int, fixed: Collection[int] = ()) -> tuple[Program, float]:
-        """The program with minimax constants, but for the `fixed` ones, and its largest error; see `fit.lawson`."""
+        """The program with minimax constants, but for the `fixed` ones, and its largest error; see `evolution.polish`."""
         code = self._load(program, fixed)
         error = self._kernels.polish(self._bench, code, len(code), len(self._free), steps)
         return self._taken(program), float(error)
