@@ -27,7 +27,7 @@ from evosearch.errors import ConfigError
 from evosearch.language.op import Op, OpSet
 
 F = TypeVar("F", bound=Callable[..., Any])
-_INTRINSICS = ("evosearch.backends.blocks",)
+_INTRINSICS = ("evosearch.backends.blocks", "evosearch.backends.words")
 """Imports of kernel modules that stay in the generated file, with the hash of what they import."""
 _DEFINITION = re.compile(r"^def (\w+)|^((?:\w+, )*\w+) = ", re.MULTILINE)
 _DECORATOR = '@njit(cache=True, error_model="numpy")'
@@ -68,6 +68,7 @@ def _assemble_ops(
     return _assemble("from __future__ import annotations\n\n" + "\n\n".join(parts) + "\n", name)
 
 
+@functools.cache
 def compile_modules(modules: tuple[str, ...], name: str) -> ModuleType:
     """One compiled module of the named kernel modules alone, for kernels that run no programs."""
     imports = "import numpy as np\nfrom numba import njit\nfrom evosearch.backends.simd import LANES, dot, out_of_line"

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosearch.backends.kernels import compile_modules, kernel
+from evosearch.backends.words import mixed
 
 BLOCK = 2048
 HALF = 1024
@@ -72,40 +73,23 @@ def words(key0: np.uint32, key1: np.uint32, counter: int, first: NDArray[np.uint
     key2 = np.uint32(np.uint32(0x1BD11BDA) ^ key0 ^ key1)
     inject1, inject2, inject3 = np.uint32(key2 + np.uint32(1)), np.uint32(key0 + np.uint32(2)), np.uint32(key1 + np.uint32(3))
     for j in range(first.shape[0]):
-        x = np.uint32(np.uint32(counter) + np.uint32(j) + key0)
-        y = np.uint32(key1)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(13)) | np.uint32(y >> np.uint32(19))) ^ x)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(15)) | np.uint32(y >> np.uint32(17))) ^ x)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(26)) | np.uint32(y >> np.uint32(6))) ^ x)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(6)) | np.uint32(y >> np.uint32(26))) ^ x)
-        x = np.uint32(x + key1)
-        y = np.uint32(y + inject1)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(17)) | np.uint32(y >> np.uint32(15))) ^ x)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(29)) | np.uint32(y >> np.uint32(3))) ^ x)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(16)) | np.uint32(y >> np.uint32(16))) ^ x)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(24)) | np.uint32(y >> np.uint32(8))) ^ x)
-        x = np.uint32(x + key2)
-        y = np.uint32(y + inject2)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(13)) | np.uint32(y >> np.uint32(19))) ^ x)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(15)) | np.uint32(y >> np.uint32(17))) ^ x)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(26)) | np.uint32(y >> np.uint32(6))) ^ x)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(6)) | np.uint32(y >> np.uint32(26))) ^ x)
-        x = np.uint32(x + key0)
-        y = np.uint32(y + inject3)
-        x = np.uint32(x + y)
-        y = np.uint32(np.uint32(np.uint32(y << np.uint32(17)) | np.uint32(y >> np.uint32(15))) ^ x)
+        x, y = np.uint32(np.uint32(counter) + np.uint32(j) + key0), np.uint32(key1)
+        x, y = mixed(x, y, 13)
+        x, y = mixed(x, y, 15)
+        x, y = mixed(x, y, 26)
+        x, y = mixed(x, y, 6)
+        x, y = np.uint32(x + key1), np.uint32(y + inject1)
+        x, y = mixed(x, y, 17)
+        x, y = mixed(x, y, 29)
+        x, y = mixed(x, y, 16)
+        x, y = mixed(x, y, 24)
+        x, y = np.uint32(x + key2), np.uint32(y + inject2)
+        x, y = mixed(x, y, 13)
+        x, y = mixed(x, y, 15)
+        x, y = mixed(x, y, 26)
+        x, y = mixed(x, y, 6)
+        x, y = np.uint32(x + key0), np.uint32(y + inject3)
+        x, y = mixed(x, y, 17)
         first[j] = x
         second[j] = y
 
