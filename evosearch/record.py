@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evosearch import __version__
 from evosearch.errors import ConfigError, ExportError, StoreError
+from evosearch.evaluation.rates import rate_of
 from evosearch.language.json_form import from_json
 from evosearch.language.op import OpSet
 from evosearch.report.views import VIEWS, View
@@ -343,9 +344,7 @@ class Run:
 
 def _tuned_rate(metrics: Mapping[str, Any]) -> float | None:
     """The median over the proxies of the learning rate that suited a rule best, to two digits."""
-    from evosearch.evaluation.tuning import RATIO
-
-    rates = sorted(RATIO ** float(one["rates"][0]) for one in metrics.get("tuned", {}).values() if one["rates"])
+    rates = sorted(rate_of(one["rates"][0]) for one in metrics.get("tuned", {}).values() if one["rates"])
     return float(f"{rates[len(rates) // 2]:.1e}") if rates else None
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from evosearch.errors import TaskError
+from evosearch.evaluation.rates import Tuned
 from evosearch.evaluation.thorough import tune_thoroughly
 from evosearch.evaluation.training import Proxy, Trainer, Trainings
-from evosearch.evaluation.tuning import Tuned, natural_rate
+from evosearch.evaluation.tuning import natural_rate
 from evosearch.language.op import OpSet
 
 _TUNING_SEED = 2**30

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from evosearch.backends import array_vm, reference
 from evosearch.evaluation.decay import find_decay, with_decay
+from evosearch.evaluation.rates import Tuned, rate_of
 from evosearch.evaluation.training import Proxy, Tensors, Trainer, Trainings, log_loss
-from evosearch.evaluation.tuning import Tuned, rate_of
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 

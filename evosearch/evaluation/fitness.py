@@ -18,9 +18,10 @@ import numpy as np
 
 from evosearch.evaluation.baselines import Baselines
 from evosearch.evaluation.confirmation import Confirmation, confirm_rule
+from evosearch.evaluation.rates import Tuned
 from evosearch.evaluation.rungs import Rung, Settings
 from evosearch.evaluation.training import Proxy, Trainer, Trainings
-from evosearch.evaluation.tuning import Tuned, coarse, fine, natural_rate
+from evosearch.evaluation.tuning import coarse, fine, natural_rate
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from evosearch.evaluation.confirmation import Confirmation
 from evosearch.evaluation.fitness import WORST, Fitness, Score, Settings
+from evosearch.evaluation.rates import Tuned
 from evosearch.evaluation.statistics import paired_p
-from evosearch.evaluation.tuning import Tuned
 from evosearch.language.program import Program
 
 _SEED_BITS = 30

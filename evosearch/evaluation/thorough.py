@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from evosearch.evaluation.rates import Tuned
 from evosearch.evaluation.training import Proxy, Trainings
-from evosearch.evaluation.tuning import HIGHEST, KEPT, LOWEST, Tuned, decays_to_try
+from evosearch.evaluation.tuning import HIGHEST, KEPT, LOWEST, decays_to_try
 from evosearch.language.op import OpSet
 
 EXTENSIONS = 8

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evosearch.backends.array_vm import EncodedRule, encode_rule
 from evosearch.evaluation.decay import find_decay, with_decay
-from evosearch.evaluation.tuning import Tuned, rate_of
+from evosearch.evaluation.rates import Tuned, rate_of
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 
@@ -92,11 +92,6 @@ class Trainings:
         self._encoded: dict[float | None, EncodedRule] = {}
         self._found: dict[tuple[object, ...], tuple[float, float]] = {}
         self.work = 0
-
-    @property
-    def own_decay(self) -> float:
-        """The rule's identifiable decay constant; 0 where it has none."""
-        return self._decay.value if self._decay else 0.0
 
     def losses(self, proxy: Proxy, steps: int, seed: int, rates: Sequence[int], decay: float | None = None) -> list[float]:
         """Logarithms of the loss at rates RATIO^k with that decay (None: the rule's own); +inf where a training fails."""

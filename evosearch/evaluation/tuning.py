@@ -8,20 +8,18 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evosearch.backends.array_vm import encode_rule, load
 from evosearch.evaluation.decay import find_decay, with_decay
+from evosearch.evaluation.rates import RATIO, rate_of
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 
 Array = NDArray[np.float64]
 
-RATIO = 10.0**0.25
 LOWEST, HIGHEST = -32, 16
 """Ends of the grid of rates: 1e-8 and 1e4."""
 
@@ -43,30 +41,8 @@ tuned / on fresh ones: three rates that span half a decade 0.89 / 0.91, a whole 
 _PROBE_STEPS, _PROBE_RATE = 8, 1e-3
 
 
-@dataclass(frozen=True)
-class Tuned:
-    """What tuning found: the best rates, as exponents of RATIO, best first; and the decay constant, None for the rule's own."""
-
-    rates: tuple[int, ...]
-    decay: float | None = None
-
-    def to_plain(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {"rates": list(self.rates), "decay": self.decay}
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> Tuned:
-        """From what `to_plain` returned."""
-        return cls(tuple(int(rate) for rate in plain["rates"]), plain["decay"])
-
-
 Losses = Callable[[Sequence[int]], list[float]]
 """Logarithms of the loss at rates (their exponents), +inf where a training is invalid; several at once share their batches."""
-
-
-def rate_of(exponent: int) -> float:
-    """The learning rate itself."""
-    return float(RATIO**exponent)
 
 
 def natural_rate(rule: Program, ops: OpSet) -> int:

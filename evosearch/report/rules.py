@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from evosearch.evaluation.tuning import RATIO
+from evosearch.evaluation.rates import rate_of
 from evosearch.report.table import Member, aligned
 from evosearch.search.store import StoredProgram
 
@@ -131,7 +131,7 @@ def inspection(_program: object, stored: StoredProgram, lineage: Sequence[Stored
 
 
 def _tuning(tuned: Mapping[str, Any]) -> str:
-    rates = ", ".join(f"{RATIO**exponent:.2g}" for exponent in tuned["rates"])
+    rates = ", ".join(f"{rate_of(exponent):.2g}" for exponent in tuned["rates"])
     return f"{rates:<28} {'as the rule has it' if tuned['decay'] is None else format(tuned['decay'], '.3g')}"
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evosearch.evaluation.problems import Protocol, Trained
-from evosearch.evaluation.tuning import natural_rate, rate_of
+from evosearch.evaluation.rates import rate_of
+from evosearch.evaluation.tuning import natural_rate
 from evosearch.winners.contenders import Contender, Point, point_at
 from evosearch.winners.trials import Plan, Trial, load_ops
 

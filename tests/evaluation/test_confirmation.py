@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evosearch.evaluation.confirmation import confirm_rule
-from evosearch.evaluation.tuning import Tuned
+from evosearch.evaluation.rates import Tuned
 from evosearch.language.optimizer import read_rule
 from primitives.optimizer import OPTIMIZER
 from primitives.rules import RULES

@@ -9,8 +9,9 @@ from toy_training import ToyOutcome, ToyTask
 
 from evosearch.errors import ConfigError
 from evosearch.evaluation.fitness import WORST, Fitness, Rung, Settings
+from evosearch.evaluation.rates import Tuned
 from evosearch.evaluation.training import log_loss
-from evosearch.evaluation.tuning import Tuned, decays_to_try, natural_rate
+from evosearch.evaluation.tuning import decays_to_try, natural_rate
 from evosearch.language.optimizer import read_rule
 from evosearch.language.program import Program
 from primitives.optimizer import OPTIMIZER

@@ -10,8 +10,8 @@ from typing import Any, cast
 from evosearch.errors import ConfigError
 from evosearch.evaluation.fitness import Fitness, Score
 from evosearch.evaluation.racing import draw_seeds
+from evosearch.evaluation.rates import Tuned
 from evosearch.evaluation.training import Trainer
-from evosearch.evaluation.tuning import Tuned
 from evosearch.language.program import Program
 from evosearch.search.config import RunConfig
 from evosearch.search.rules.settings import RuleSettings
