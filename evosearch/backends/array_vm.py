@@ -9,7 +9,6 @@ A rule with sums takes a pass more for each that stands on a path (`evosearch.ba
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -329,12 +328,7 @@ KERNELS = ("evosearch.backends.array_vm",)
 
 def load(ops: OpSet) -> ModuleType:
     """The compiled kernels of an op set."""
-    return _load(ops.ops)
-
-
-@functools.cache  # the source of a large set takes longer to write than a rule to run
-def _load(table: tuple[Op, ...]) -> ModuleType:
-    return assemble(OpSet("", table), KERNELS, "rules", span_source)
+    return assemble(ops, KERNELS, "rules", span_source)
 
 
 def bind(rule: Program, ops: OpSet) -> FlatStep:

@@ -7,8 +7,9 @@ name with another meaning never takes a wrong row. Library functions are within 
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,6 +148,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
 _PROBES = np.array([0.0, 1e-9, -1e-9, 0.3, -0.3, 0.9, -0.9, 1.0, -1.0, 1.7, -1.7, 2.0, -3.0, 5.5, -7.25, 30.0])
 
 
+@functools.lru_cache(maxsize=1024)  # it tries the op at thousands of points
 def row_of(op: Op) -> Row | None:
     """The first row of the op's name that means what the op does; None where there is none."""
     grids = np.meshgrid(*[_PROBES] * op.arity)
@@ -183,7 +185,6 @@ def lower(program: Program) -> Lowered:
     types: list[Type] = [variable.type for variable in program.signature.inputs]
     instructions: list[Instruction] = []
     names: list[str] = []
-    known: dict[Op, Row | None] = {}
     shared: dict[tuple[object, ...], int] = {}
 
     def type_of(operand: Operand) -> Type | None:
@@ -193,9 +194,7 @@ def lower(program: Program) -> Lowered:
         if all(isinstance(arg, Const) for arg in args) and not op.reduces:
             with np.errstate(all="ignore"):
                 return Const(float(op.reference(*(np.array([arg.hi]) for arg in args if isinstance(arg, Const)))[0]))
-        if op not in known:
-            known[op] = row_of(op)
-        row = known[op]
+        row = row_of(op)
         if op.reduction is not None or (row is not None and row.where([type_of(arg) for arg in args])):
             key = (op, *((arg,) if isinstance(arg, int) else (arg.hi.hex(),) for arg in args))
             if key in shared:
@@ -240,6 +239,16 @@ def literal(value: float) -> str:
     """A float as an argument of an expression."""
     text = re.sub(r"e([+-])0", r"e\1", repr(value)).replace("inf", "math.inf").replace("nan", "math.nan")
     return f"({text})" if text.startswith("-") else text
+
+
+def free_name(given: str, position: int, living: Collection[str], reserved: Collection[str]) -> str:
+    """The given name where it is one, no living value has it and it is not reserved; else one of instruction `position`."""
+    if given not in living and given not in reserved and re.fullmatch(r"[a-zA-Z]\w*", given):
+        return given
+    number = position + 1
+    while f"t{number}" in living:
+        number += 1
+    return f"t{number}"
 
 
 def plain(expression: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evosearch.language.infer import ancestors
 from evosearch.language.program import Instruction, Operand, Program
 from evosearch.language.types import Type
 
@@ -74,9 +75,5 @@ def _array_and_depth(rule: Program) -> tuple[list[bool], list[int]]:
 
 def _needed(rule: Program) -> list[bool]:
     """Per instruction whether a sum depends on it."""
-    needed: set[Operand] = set()
-    for position in reversed(range(len(rule.instructions))):
-        instruction = rule.instructions[position]
-        if instruction.op.reduction or rule.n_inputs + position in needed:
-            needed.update(instruction.args)
+    needed = ancestors(rule, (arg for item in rule.instructions if item.op.reduction for arg in item.args))
     return [rule.n_inputs + position in needed for position in range(len(rule.instructions))]

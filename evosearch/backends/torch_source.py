@@ -6,11 +6,10 @@ Buffers are reused where their value has no later reader, and state is written i
 from __future__ import annotations
 
 import keyword
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from evosearch.backends.arrays import Lowered, Row, literal, plain
+from evosearch.backends.arrays import Lowered, Row, free_name, literal, plain
 from evosearch.backends.emit import fill
 from evosearch.backends.torch_kinds import ON_FLOATS, Kind, kinds_of, last_reads, with_scaled_sums
 from evosearch.language.op import ARGUMENTS, Op
@@ -28,13 +27,11 @@ class Source:
         lines: statements; the states are written in place.
         update: an expression.
         owned: whether the update is a buffer of its own, free to write to.
-        in_turn: whether the body yields partial sums over all tensors and is sent the totals.
     """
 
     lines: tuple[str, ...]
     update: str
     owned: bool
-    in_turn: bool
 
 
 def torch_source(lowered: Lowered, *, foreach: bool) -> Source:
@@ -80,7 +77,7 @@ class _Writer:
         out = program.outputs[0]
         buffer = self.place[out] if isinstance(out, int) else None
         owned = buffer is not None and buffer.owned and not buffer.state and self.kinds[buffer.value] is Kind.ARRAY
-        return Source(tuple(self.lines), self._show(out), owned, sums_over_all(program))
+        return Source(tuple(self.lines), self._show(out), owned)
 
     def _show(self, operand: Operand) -> str:
         return self.place[operand].name if isinstance(operand, int) else literal(operand.hi)
@@ -116,12 +113,7 @@ class _Writer:
         if given in arguments and given not in _RESERVED:
             given = f"new_{given}"
         living = {b.name for b in self.buffers if self.last.get(b.value, -1) > position}
-        if given and given not in living and given not in _RESERVED and re.fullmatch(r"[a-zA-Z]\w*", given):
-            return given
-        number = position + 1
-        while f"t{number}" in living:
-            number += 1
-        return f"t{number}"
+        return free_name(given, position, living, _RESERVED)
 
     def _dying(self, operand: Operand, position: int) -> _Buffer | None:
         """The buffer of a value that this instruction is the last to read, where it may be written to."""

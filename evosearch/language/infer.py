@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from evosearch.errors import ProgramError
 from evosearch.language.op import Op, OpSet
@@ -51,11 +51,17 @@ def inferred_rule(body: Program) -> TypeRule:
 
 def live(program: Program) -> tuple[bool, ...]:
     """For each instruction whether an output depends on it."""
-    needed = {out for out in program.outputs if isinstance(out, int)}
+    needed = ancestors(program, program.outputs)
+    return tuple(program.n_inputs + position in needed for position in range(len(program.instructions)))
+
+
+def ancestors(program: Program, roots: Iterable[Operand]) -> set[int]:
+    """The numbers of the values that `roots` depend on, with their own."""
+    needed = {root for root in roots if isinstance(root, int)}
     for position in reversed(range(len(program.instructions))):
         if program.n_inputs + position in needed:
             needed.update(arg for arg in program.instructions[position].args if isinstance(arg, int))
-    return tuple(program.n_inputs + position in needed for position in range(len(program.instructions)))
+    return needed
 
 
 def varying(program: Program) -> tuple[bool, ...]:

@@ -18,8 +18,9 @@ after `update`. A local that is read before it is assigned is an error: what liv
 from __future__ import annotations
 
 from evosearch.errors import ProgramError
+from evosearch.language.infer import ancestors
 from evosearch.language.op import OpSet
-from evosearch.language.program import Operand, Program, Signature, Variable
+from evosearch.language.program import Program, Signature, Variable
 from evosearch.language.text import parse
 from evosearch.language.types import Type
 
@@ -72,19 +73,10 @@ def live_states(rule: Program) -> tuple[bool, ...]:
     """For each state whether any update, now or later, depends on it."""
     number = {variable.name: k for k, variable in enumerate(rule.signature.inputs)}
     inputs = [number[name] for name in state_names(rule)]
-    needed = _ancestors(rule, {rule.outputs[0]})
+    needed = ancestors(rule, {rule.outputs[0]})
     while True:
         more = {out for given, out in zip(inputs, rule.outputs[1:], strict=True) if given in needed} - needed
-        reached = needed | _ancestors(rule, more)
+        reached = needed | ancestors(rule, more)
         if reached == needed:
             return tuple(given in needed for given in inputs)
         needed = reached
-
-
-def _ancestors(program: Program, roots: set[Operand]) -> set[Operand]:
-    """The operands that `roots` depend on, with `roots`."""
-    needed = set(roots)
-    for position in reversed(range(len(program.instructions))):
-        if program.n_inputs + position in needed:
-            needed.update(program.instructions[position].args)
-    return needed

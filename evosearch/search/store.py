@@ -256,12 +256,12 @@ class Store:
         with _explained(self.folder):
             return dict(self._connection.execute(query))
 
-    def evaluations(self, after: int = 0) -> Iterator[StoredEvaluation]:
-        """Every evaluation that was kept, in the order of telling, from the id behind `after` on."""
+    def evaluations(self) -> Iterator[StoredEvaluation]:
+        """Every evaluation that was kept, in the order of telling."""
         with _explained(self.folder):
             if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'evaluations'").fetchone():
                 return
-            for row in self._connection.execute("SELECT * FROM evaluations WHERE id > ? ORDER BY id", (after,)):
+            for row in self._connection.execute("SELECT * FROM evaluations ORDER BY id"):
                 yield _evaluation(row)
 
     def dump(self) -> str:

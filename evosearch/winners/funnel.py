@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from evosearch.errors import MissingDependencyError
@@ -36,15 +36,15 @@ class Funnelled:
     Attributes:
         winner: id of the best entrant of the last stage.
         stages: in order.
-        beats: whether the winner's last score is below 0.
     """
 
     winner: int
     stages: tuple[Stage, ...]
-    beats: bool = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "beats", self.stages[-1].scores[self.winner] < 0.0)
+    @property
+    def beats(self) -> bool:
+        """Whether the winner's last score is below 0."""
+        return self.stages[-1].scores[self.winner] < 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

@@ -7,10 +7,11 @@ variables hold in the end is returned. Statements without an effect stay: they a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 from evosearch.errors import ProgramError
 from evosearch.language.op import Op, OpSet
@@ -24,6 +25,11 @@ Genome = tuple[Statement, ...]
 REAL, ARRAY = 0, 1
 """Types of variables in a genome's analysis."""
 _TYPES = (Type.REAL, Type.ARRAY)
+
+
+def from_plain(statements: Sequence[Sequence[Any]]) -> Genome:
+    """The genome whose tuples became lists in JSON or a checkpoint."""
+    return tuple((destination, code, tuple(args)) for destination, code, args in statements)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import keyword
-import re
 from collections.abc import Sequence
 
-from evosearch.backends.arrays import Lowered, Row, literal, plain
+from evosearch.backends.arrays import Lowered, Row, free_name, literal, plain
 from evosearch.backends.emit import fill
 from evosearch.export.rules.prepared import PreparedRule
 from evosearch.language.op import ARGUMENTS, Op
@@ -87,9 +86,4 @@ class Statements:
         given = program.names[position] if position < len(program.names) else ""
         later = {arg for i in program.instructions[position + 1 :] for arg in i.args} | set(program.outputs)
         living = {name for value, name in enumerate(self._names) if value in later}
-        if given and given not in living and given not in _RESERVED and re.fullmatch(r"[a-zA-Z]\w*", given):
-            return given
-        number = position + 1
-        while f"t{number}" in living:
-            number += 1
-        return f"t{number}"
+        return free_name(given, position, living, _RESERVED)

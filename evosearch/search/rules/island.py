@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from evosearch.evolution.rules.genome import Genome
+from evosearch.evolution.rules.genome import Genome, from_plain
 from evosearch.search.rules.memory import Verdict
 
 PATH = 16
@@ -84,15 +84,15 @@ class Island:
         """From `text`."""
         data = json.loads(text)
         members = (
-            Member(_genome(genome), key, Verdict(rung, fitness), _lineage(*lineage))
+            Member(from_plain(genome), key, Verdict(rung, fitness), _lineage(*lineage))
             for genome, key, rung, fitness, *lineage in data["members"]
         )
         paused = None
         if data["paused"] is not None:
             genome, operator, split, scores, tuned, *lineage = data["paused"]
             ran = tuple((fitness, work) for fitness, work in scores)
-            paused = Paused(_genome(genome), operator, _lineage(*lineage), split, ran, tuned)
-        return cls(deque(members), deque(map(_genome, data["waiting"])), paused)
+            paused = Paused(from_plain(genome), operator, _lineage(*lineage), split, ran, tuned)
+        return cls(deque(members), deque(map(from_plain, data["waiting"])), paused)
 
     def parent(self, rng: Random, tournament: int) -> Member:
         """The best of some members at random; the youngest of equals."""
@@ -103,10 +103,6 @@ class Island:
     def best(self) -> Verdict | None:
         """Of the members."""
         return min((member.verdict for member in self.members), key=lambda verdict: verdict.rank, default=None)
-
-
-def _genome(plain: list[Any]) -> Genome:
-    return tuple((destination, code, tuple(args)) for destination, code, args in plain)
 
 
 def _plain(lineage: Lineage) -> tuple[int, tuple[str, ...], int]:

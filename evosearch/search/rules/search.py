@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evosearch.evaluation.racing import Hurdles
-from evosearch.evolution.rules.genome import Genome
+from evosearch.evolution.rules.genome import Genome, from_plain
 from evosearch.language.infer import canonical_hash
 from evosearch.language.op import OpSet
 from evosearch.language.optimizer import read_rule
@@ -237,7 +237,7 @@ class RuleSearch(Queued[_Ticket]):
         kept = Kept(offer["live"], result["fitness"], offer["race"][-1], key, offer["text"], result["metrics"]["tuned"])
         self._archive = [other for other in self._archive if other.live < kept.live or other.fitness < kept.fitness]
         self._archive.append(kept)
-        self._genomes[key] = _as_genome(offer["genome"])
+        self._genomes[key] = from_plain(offer["genome"])
         self._genomes = {other.key: self._genomes[other.key] for other in self._archive}
         entrant = Entrant(
             key=key,
@@ -296,7 +296,3 @@ class RuleSearch(Queued[_Ticket]):
         self._baselines, self._untuned = dict(state["baselines"][0]), state["baselines"][1]
         self._audits, self._tickets = state["audits"], state["tickets"]
         self._wait_again(_Ticket(**fields) for fields in state["waiting"])
-
-
-def _as_genome(plain: Sequence[Any]) -> Genome:
-    return tuple((destination, code, tuple(args)) for destination, code, args in plain)

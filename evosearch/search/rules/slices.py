@@ -231,8 +231,6 @@ class Slice:
                 "live": meaning.live,
                 "key": key,
                 "race": [score.fitness for score in result.scores],
-                "tuned": plain(result.last.tuned),
-                "metrics": dict(result.last.metrics),
                 "ancestor": lineage.ancestor,
                 "operators": lineage.operators,
                 "steps": lineage.steps,

@@ -61,12 +61,14 @@ def _no_fold(op: Op, args: tuple[Const, ...]) -> Const | None:  # noqa: ARG001 -
 
 def approximations(rule: Program, ops: OpSet) -> Iterator[tuple[Approximate, Program]]:
     """The shorter rules to which one law leads, each used wherever it applies."""
+    plain = simplify(rule, Rules((), _no_fold), ops).instructions
+    before = cost(rule, ops)
     for approximate in APPROXIMATE:
         if approximate.law.left.op not in ops:
             continue
         other = simplify(rule, Rules((approximate.law,), _no_fold), ops)
-        if other.instructions == simplify(rule, Rules((), _no_fold), ops).instructions:
+        if other.instructions == plain:
             continue
         shorter = canonical(other, ops)
-        if cost(shorter, ops) < cost(rule, ops):
+        if cost(shorter, ops) < before:
             yield approximate, shorter

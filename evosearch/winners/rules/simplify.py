@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from evosearch.errors import ProgramError
 from evosearch.evaluation.decay import find_decay
-from evosearch.language.infer import check_types, cost, without_dead_code
+from evosearch.language.infer import ancestors, check_types, cost, without_dead_code
 from evosearch.language.op import OpSet
 from evosearch.language.optimizer import RATE, check_rule
 from evosearch.language.program import Const, Instruction, Operand, Program
@@ -198,10 +198,7 @@ def _bypassed(rule: Program, value: int, by: Operand) -> Program | None:
 
 def _reads(rule: Program, name: str) -> bool:
     """Whether the update depends on an input."""
-    needed = {rule.outputs[0]}
-    for position in reversed(range(len(rule.instructions))):
-        if rule.n_inputs + position in needed:
-            needed.update(rule.instructions[position].args)
+    needed = ancestors(rule, rule.outputs[:1])
     return any(number in needed for number, variable in enumerate(rule.signature.inputs) if variable.name == name)
 
 
