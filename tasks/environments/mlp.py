@@ -5,7 +5,6 @@ Sums run over inputs one after another, in float64; tanh is a polynomial on a ra
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -31,7 +30,6 @@ def mlp_layout(inputs: int, hidden: Sequence[int], outputs: int) -> Layout:
     return Layout(tuple(layers))
 
 
-@functools.cache
 def load() -> ModuleType:
     """The compiled kernels."""
     return compile_modules((__name__,), "mlp")

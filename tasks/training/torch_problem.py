@@ -156,12 +156,16 @@ class TorchProblem:
         model, batches = self._model(examples), Batches(examples, self.context, self.batch)
         weights = list(model.parameters())
         scored = valid if setting.part == "valid" else test
-        untrained, _ = batches.score(model, scored)
+        start = [weight.detach().clone() for weight in weights]
         tracked = _Tracked(self, setting, model, batches, train, valid)
         tracked.run(make_step([weight.data for weight in weights]))
         loss, accuracy = batches.score(model, scored)
         count = sum(weight.numel() for weight in weights)
         if not (math.isfinite(loss) and all(bool(torch.isfinite(weight).all()) for weight in weights)):
+            with torch.no_grad():
+                for weight, first in zip(weights, start, strict=True):
+                    weight.copy_(first)
+            untrained, _ = batches.score(model, scored)
             return Trained("invalid", untrained, None, math.inf, tuple(tracked.curve), count, tracked.seconds)
         return Trained("ok", loss, accuracy, float(np.mean(tracked.recent)), tuple(tracked.curve), count, tracked.seconds)
 
