@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evosearch.backends.arrays import lower
+from evosearch.backends.lockstep import together
 from evosearch.backends.torch_lines import function_lines
 from evosearch.backends.torch_source import sums_over_all, torch_source
 from evosearch.errors import MissingDependencyError, ProgramError
@@ -26,6 +27,8 @@ except ImportError:
     raise MissingDependencyError("torch is not installed; install it with: pip install 'evosearch[torch]'") from None
 
 Tensors = Sequence[Tensor]
+
+_together: Callable[[Sequence[Any]], list[Any]] = together
 
 
 def compile_function(program: Program) -> Callable[..., tuple[Tensor, ...]]:
@@ -105,13 +108,13 @@ def _parameters(rule: Program) -> list[str]:
 
 
 def _run_lists(run: Callable[..., Any], *given: Any) -> Any:
-    return together([run(*given)])[0]
+    return _together([run(*given)])[0]
 
 
 def _run_tensors(run: Callable[..., Any], in_turn: bool, *given: Any) -> list[Any]:
     *tensors, lr, step = given
     updates = [run(*one, lr, step) for one in zip(*tensors, strict=True)]
-    return together(updates) if in_turn else updates
+    return _together(updates) if in_turn else updates
 
 
 def _run_compiled(run: Callable[..., Any], compiled: Callable[..., Any], *given: Any) -> list[Any]:
@@ -126,21 +129,6 @@ def _run_compiled(run: Callable[..., Any], compiled: Callable[..., Any], *given:
             update = compiled(*(x.view(-1) for x in one), *numbers)
             updates.append(update.view_as(one[0]) if isinstance(update, Tensor) else update)
     return updates
-
-
-def together(updates: Sequence[Any]) -> list[Any]:
-    """Run generators in lockstep: the numbers that they yield are added up, and each is sent the sum."""
-    total = None
-    while True:
-        parts, results = [], []
-        for update in updates:
-            try:
-                parts.append(update.send(total))
-            except StopIteration as done:
-                results.append(done.value)
-        if not parts:
-            return results
-        total = sum(parts)
 
 
 def _defined(head: str, body: Sequence[str]) -> Callable[..., Any]:

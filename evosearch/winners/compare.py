@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,15 +86,9 @@ def compare(folders: Sequence[Path]) -> Comparison:
 
 
 def _read(folder: Path) -> tuple[Row, RunConfig]:
-    store = Store.open(folder)
-    try:
+    with closing(Store.open(folder)) as store:
         meta, totals, programs = store.meta(), store.totals(), store.programs()
-    finally:
-        store.close()
-    try:
-        config = RunConfig.from_table(meta["name"], meta["config"])
-    except KeyError as error:
-        raise StoreError(f"the run in {folder} is incomplete ({error}); leave it out") from None
+    config = _config(folder, meta)
     winner, result = _json(folder / WINNER_FILE), _json(folder / RESULT_FILE)
     stage = winner["stages"][-1] if winner else None
     ratio = result["winner_to_better"] if result else None
@@ -114,6 +109,13 @@ def _read(folder: Path) -> tuple[Row, RunConfig]:
     return row, config
 
 
+def _config(folder: Path, meta: Mapping[str, Any]) -> RunConfig:
+    try:
+        return RunConfig.from_table(meta["name"], meta["config"])
+    except KeyError as error:
+        raise StoreError(f"the run in {folder} is incomplete ({error}); leave it out") from None
+
+
 def _marked(row: Row, first: Row) -> Row:
     by_work = abs(row.work - first.work) <= ALIKE * first.work
     by_time = abs(row.seconds - first.seconds) <= ALIKE * first.seconds
@@ -130,8 +132,10 @@ def _absent(folders: Sequence[Path], kind: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _kind_of(folder: Path) -> Mapping[str, Any] | None:
+    """Of a run beside; None where its store cannot be read, so that nobody knows what it was."""
     try:
-        return _kind(_read(folder)[1])
+        with closing(Store.open(folder)) as store:
+            return _kind(_config(folder, store.meta()))
     except (StoreError, ConfigError):
         return None
 

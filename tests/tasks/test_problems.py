@@ -95,6 +95,8 @@ def test_what_tests_is_never_trained_on_and_the_same_for_all_seeds(problem: Torc
     try:
         examples = load(problem.data)
     except TaskError as error:
+        if "Fashion-MNIST is not here" not in str(error):
+            raise
         pytest.skip(str(error))
     first, second = problem.parts(examples, 1), problem.parts(examples, 2)
     assert np.array_equal(first[2], second[2]) and not np.array_equal(first[0], second[0])

@@ -5,10 +5,14 @@ from __future__ import annotations
 import inspect
 import math
 
+from evosearch.backends.lockstep import together as _together  # noqa: F401 - its source is exported
+
 
 def source(name: str) -> str:
-    """The source of a function of this file."""
-    return inspect.getsource(globals()[name]).replace("  # type: ignore[no-untyped-def]", "")
+    """The source of a function that this file has, under the name that it has here."""
+    function = globals()[name]
+    text = inspect.getsource(function).replace(f"def {function.__name__}(", f"def {name}(")
+    return text.replace("  # type: ignore[no-untyped-def]", "")
 
 
 def problem(step: int, count: int) -> list[float]:
@@ -20,21 +24,6 @@ def _numbers(step: int, count: int) -> list[float]:
     """Made-up gradients of a step, some of them zero and of sizes 0.01 to 10; step 0 has the first weights."""
     numbers = [((7919 * k + 104729 * step + 31 * k * k * step) % 2003 - 1001) / 2003 for k in range(count)]
     return [0.0 if step and (k + step) % 11 == 0 else x * (1.0, 0.01, 10.0)[k % 3] for k, x in enumerate(numbers)]
-
-
-def _together(updates):  # type: ignore[no-untyped-def]
-    """Run generators in lockstep: what they yield is added up, and each is sent the sum; returns their results."""
-    total = None
-    while True:
-        parts, results = [], []
-        for update in updates:
-            try:
-                parts.append(update.send(total))
-            except StopIteration as done:
-                results.append(done.value)
-        if not parts:
-            return results
-        total = sum(parts)
 
 
 def call(function, *args):  # type: ignore[no-untyped-def]
