@@ -109,6 +109,11 @@ class Trainings:
         return self._at(proxy, steps, seed, tuned.rates[:1], tuned.decay)[0][1]
 
     @property
+    def decay(self) -> float | None:
+        """The rule's own decay constant; None where it has none that can be told apart."""
+        return None if self._decay is None else self._decay.value
+
+    @property
     def failed(self) -> float:
         """Share of the trainings that failed."""
         return sum(not math.isfinite(loss) for loss, _ in self._found.values()) / max(1, len(self._found))
