@@ -24,25 +24,19 @@ class Baselines:
 
     Rates and decay are tuned once per proxy and horizon, on seeds of their own, by the procedure that tunes finalists;
     on a seed the loss is the mean over the kept rates, as a candidate's is. All of it is a function of task and settings;
-    what was computed once is kept, and handed to other processes as plain data.
+    what was tuned once is kept, and handed to other processes as plain data.
     """
 
-    def __init__(
-        self, task: Trainer, ops: OpSet, shrinks: Sequence[float], tuning_seeds: int, known: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, task: Trainer, ops: OpSet, shrinks: Sequence[float], tuning_seeds: int) -> None:
         rules = dict(task.baselines(ops))
         self._ops, self._shrinks = ops, tuple(shrinks)
         self._seeds = tuple(_TUNING_SEED + number for number in range(tuning_seeds))
         self._trainings = {name: Trainings(task, ops, rules[name]) for name in sorted(rules)}
-        self._tuned = {key: Tuned.from_plain(plain) for key, plain in (known or {}).get("tuned", {}).items()}
-        self._losses: dict[str, float] = dict((known or {}).get("losses", {}))
-
-    def to_plain(self) -> dict[str, Any]:
-        """All that is known so far, as JSON has it."""
-        return {"tuned": {key: tuned.to_plain() for key, tuned in self._tuned.items()}, "losses": dict(self._losses)}
+        self._tuned: dict[str, Tuned] = {}
+        self._losses: dict[str, float] = {}
 
     def learn(self, tuned: Mapping[str, Any]) -> None:
-        """Take over what another process has tuned: `to_plain()["tuned"]`, or a part of it."""
+        """Take over what `tune` of another process returned."""
         for key, plain in tuned.items():
             self._tuned.setdefault(key, Tuned.from_plain(plain))
 

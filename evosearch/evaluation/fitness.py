@@ -58,21 +58,14 @@ class Score:
 class Fitness:
     """Scores rules on a task's proxies; a score is a function of rule, task, settings and seeds."""
 
-    def __init__(
-        self, task: Trainer, ops: OpSet, settings: Settings | None = None, known: Mapping[str, Any] | None = None
-    ) -> None:
-        """`known` is what `baselines()` of another one returned: it saves time and changes no score."""
+    def __init__(self, task: Trainer, ops: OpSet, settings: Settings | None = None) -> None:
         self.task, self.ops, self._proxies = task, ops, tuple(task.proxies())
         self.settings = (settings or Settings()).fitted(len(self._proxies))
-        self._baselines = Baselines(task, ops, self.settings.shrinks, self.settings.tuning_seeds, known)
+        self._baselines = Baselines(task, ops, self.settings.shrinks, self.settings.tuning_seeds)
 
     def rung(self, number: int) -> Rung:
         """The rung, from 0."""
         return self.settings.rungs[number]
-
-    def baselines(self) -> dict[str, Any]:
-        """All that is known of the baselines so far, as plain data for `known`."""
-        return self._baselines.to_plain()
 
     def prepare(self, rung: int, proxy: int) -> dict[str, Any]:
         """Tune the baselines on one of a rung's proxies, for `learn`."""
