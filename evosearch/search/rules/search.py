@@ -20,6 +20,7 @@ from evosearch.language.op import OpSet
 from evosearch.language.optimizer import read_rule
 from evosearch.search.protocol import Entrant, Evaluated, Job, Payload, Told
 from evosearch.search.queued import Queued
+from evosearch.search.rules.archive import Archive, Bar, Kept, Lineage, beats
 from evosearch.search.rules.island import Island
 from evosearch.search.rules.memory import Memory
 from evosearch.search.rules.settings import RuleSettings
@@ -35,25 +36,13 @@ ENTRIES = 0.2
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A rule of the archive, which a challenger of at least its size is measured beside; `race` is the fitness of its race."""
-
-    live: int
-    fitness: float
-    race: float
-    key: str
-    text: str
-    tuned: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class _Ticket:
     """A job in the making, with all that it may know; kept in the state, so that the same job can be asked again.
 
     Attributes:
         number: of the job.
         island: whose slice it is, or which island offers the rule.
-        turn: of a slice: how often the island was started anew, and how many slices it has had since.
+        turn: how often the island was started anew, and how many slices it has had since.
         seen: how many entries the memory had.
         hurdles, bars, audits: see `slices.run_slice`.
         baseline: (rung, proxy) to tune the baselines on, instead of a slice.
@@ -87,9 +76,8 @@ class RuleSearch(Queued[_Ticket]):
         self._best: list[tuple[int, float] | None] = [None] * count
         self._memory = Memory(settings.memory, len(settings.race.rungs), settings.forget)
         self._hurdles = Hurdles(settings.race)
-        self._archive: list[Kept] = []
-        self._genomes: dict[str, Genome] = {}  # of the archive, by key
-        self._offers: list[tuple[int, Mapping[str, Any]]] = []
+        self._archive = Archive()
+        self._offers: list[tuple[Lineage, Mapping[str, Any]]] = []
         self._reported: dict[int, tuple[str | None, int]] = {}  # functional hash: entrant's key, nearest ancestor
         self._work = self._entry_work = 0
         self._audits = settings.audits
@@ -156,21 +144,18 @@ class RuleSearch(Queued[_Ticket]):
         self._queue.append(
             _Ticket(
                 self._next_number(), number, self._turns[number], self._memory.count, self._hurdles.values(),
-                self._bars(), audits,
+                self._bars((number, self._turns[number][0])), audits,
             )
         )  # fmt: skip
 
-    def _entering(self) -> list[Mapping[str, Any]]:
+    def _entering(self) -> list[tuple[Lineage, Mapping[str, Any]]]:
         """The offers that are measured now."""
-        return [ticket.offer for ticket in self._waiting() if ticket.offer is not None]
+        return [((ticket.island, ticket.turn[0]), ticket.offer) for ticket in self._waiting() if ticket.offer is not None]
 
-    def _bars(self) -> tuple[tuple[int, float], ...]:
-        """What a rule must beat in its race to be offered: the races of the archive and of what is offered already.
-
-        A race may be a lucky one; then what fresh seeds said counts, or the archive would be closed to all but luckier ones.
-        """
-        offered = [(offer["live"], offer["race"][-1]) for offer in (*self._entering(), *(offer for _, offer in self._offers))]
-        return (*((kept.live, max(kept.race, kept.fitness)) for kept in self._archive), *offered)
+    def _bars(self, lineage: Lineage) -> tuple[Bar, ...]:
+        """What a rule of a lineage must beat in its race to be offered: the lineage's archive, and what it has offered."""
+        offered = [(of["live"], of["race"][-1]) for own, of in (*self._entering(), *self._offers) if own == lineage]
+        return (*self._archive.bars(lineage), *offered)
 
     def _next_number(self) -> int:
         self._tickets += 1
@@ -185,7 +170,7 @@ class RuleSearch(Queued[_Ticket]):
         self._audits += int(ticket.audits - result["counters"].get("audited", 0))
         self._islands[number] = result["island"]
         self._turns[number] = (ticket.turn[0], ticket.turn[1] + 1)
-        self._take_offers(number, result["offers"])
+        self._take_offers((number, ticket.turn[0]), result["offers"])
         self._age(number, result["best"])
         self._add_slice(number)
         self._memory.drop(min(other.seen for other in self._waiting() if other.offer is None))
@@ -194,15 +179,20 @@ class RuleSearch(Queued[_Ticket]):
         evaluated = tuple(Evaluated(*row) for row in zip(*columns, strict=True))
         return Told(evaluations=len(evaluated), work=result["work"], counters=counters, evaluated=evaluated)
 
-    def _take_offers(self, number: int, offers: Sequence[Mapping[str, Any]]) -> None:
-        """Keep what beats all that was offered before; the slice could not know what was told since it was asked."""
+    def _take_offers(self, lineage: Lineage, offers: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what beats all that its lineage offered before; the slice could not know what was told since it was asked."""
         for offer in offers:
             live, fitness = offer["live"], offer["race"][-1]
-            self._reported.setdefault(offer["key"], (None, offer["ancestor"]))
-            if all(fitness < bar for size, bar in self._bars() if size <= live):
-                better = [other for other in self._offers if other[1]["live"] < live or other[1]["race"][-1] < fitness]
-                self._offers = better
-                self._offers.append((number, offer))
+            if offer["key"] in self._reported:
+                continue  # another lineage was first
+            self._reported[offer["key"]] = (None, offer["ancestor"])
+            if beats(self._bars(lineage), live, fitness):
+                self._offers = [
+                    (own, other)
+                    for own, other in self._offers
+                    if own != lineage or other["live"] < live or other["race"][-1] < fitness
+                ]
+                self._offers.append((lineage, offer))
 
     def _age(self, number: int, best: tuple[int, float] | None) -> None:
         """Start an island anew that has found nothing for long: from the best rules and from the initial ones in turn."""
@@ -212,18 +202,18 @@ class RuleSearch(Queued[_Ticket]):
             self._best[number], self._improved[number] = (best[0], best[1]), slices
         if slices - self._improved[number] < self._settings.patience:
             return
-        known = [self._genomes[kept.key] for kept in self._archive]
+        known = [kept.genome for kept in self._archive.front()]
         again = known if restarts % 2 == 0 and known else self._initial
         self._turns[number], self._improved[number], self._best[number] = (restarts + 1, 0), 0, None
         self._islands[number] = Island(waiting=deque(again)).text()
 
     def _entry_ticket(self) -> _Ticket:
-        """The smallest offer that waits, beside the archive's best rule of at most its size."""
-        island, offer = min(self._offers, key=lambda item: item[1]["live"])
-        self._offers.remove((island, offer))
-        rivals = [kept for kept in self._archive if kept.live <= offer["live"]]
-        rival = min(rivals, key=lambda kept: kept.fitness, default=None)
-        return _Ticket(self._next_number(), island, offer=offer, incumbent=(rival.text, rival.tuned) if rival else None)
+        """The best offer that waits, beside its lineage's best rule of at most its size."""
+        lineage, offer = min(self._offers, key=lambda item: (item[1]["race"][-1], item[1]["live"]))
+        self._offers.remove((lineage, offer))
+        rival = self._archive.rival(lineage, offer["live"])
+        incumbent = (rival.text, rival.tuned) if rival else None
+        return _Ticket(self._next_number(), lineage[0], (lineage[1], 0), offer=offer, incumbent=incumbent)
 
     def _tell_entry(self, ticket: _Ticket, result: Any) -> Told:
         assert ticket.offer is not None
@@ -234,11 +224,18 @@ class RuleSearch(Queued[_Ticket]):
         program = read_rule(offer["text"], self._ops)
         key, (parent, gone) = canonical_hash(program), self._ancestor(offer["ancestor"])
         self._reported[offer["key"]] = (key, self._reported[offer["key"]][1])
-        kept = Kept(offer["live"], result["fitness"], offer["race"][-1], key, offer["text"], result["metrics"]["tuned"])
-        self._archive = [other for other in self._archive if other.live < kept.live or other.fitness < kept.fitness]
-        self._archive.append(kept)
-        self._genomes[key] = from_plain(offer["genome"])
-        self._genomes = {other.key: self._genomes[other.key] for other in self._archive}
+        self._archive.add(
+            Kept(
+                lineage=(ticket.island, ticket.turn[0]),
+                live=offer["live"],
+                fitness=result["fitness"],
+                race=offer["race"][-1],
+                key=key,
+                text=offer["text"],
+                tuned=result["metrics"]["tuned"],
+                genome=from_plain(offer["genome"]),
+            )
+        )
         entrant = Entrant(
             key=key,
             program=program,
@@ -272,8 +269,7 @@ class RuleSearch(Queued[_Ticket]):
             "best": list(self._best),
             "memory": self._memory.state(),
             "hurdles": self._hurdles.state(),
-            "archive": [dataclasses.asdict(kept) for kept in self._archive],
-            "genomes": dict(self._genomes),
+            "archive": self._archive.state(),
             "offers": list(self._offers),
             "reported": [[key, name, parent] for key, (name, parent) in self._reported.items()],
             "work": [self._work, self._entry_work],
@@ -286,11 +282,11 @@ class RuleSearch(Queued[_Ticket]):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`; jobs that were open are asked again."""
         self._islands, self._turns, self._improved = (list(state[name]) for name in ("islands", "turns", "improved"))
-        self._best, self._offers = list(state["best"]), list(state["offers"])
+        self._best = list(state["best"])
+        self._offers = [(tuple(lineage), offer) for lineage, offer in state["offers"]]
         self._memory.restore(state["memory"])
         self._hurdles = Hurdles(self._settings.race, state["hurdles"])
-        self._archive = [Kept(**kept) for kept in state["archive"]]
-        self._genomes = dict(state["genomes"])
+        self._archive = Archive(state["archive"])
         self._reported = {key: (name, parent) for key, name, parent in state["reported"]}
         self._work, self._entry_work = state["work"]
         self._baselines, self._untuned = dict(state["baselines"][0]), state["baselines"][1]

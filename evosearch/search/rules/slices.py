@@ -15,6 +15,7 @@ from evosearch.evolution.rules.genome import Genome
 from evosearch.evolution.rules.mutate import propose, scratch
 from evosearch.language.program import Program
 from evosearch.language.text import to_text
+from evosearch.search.rules.archive import Bar, beats
 from evosearch.search.rules.island import Island, Lineage, Member, Paused
 from evosearch.search.rules.memory import INVALID, Known, Seen, Verdict
 from evosearch.search.rules.workshop import Workshop, workshop
@@ -31,7 +32,7 @@ def run_slice(
     number: Sequence[int],
     seen: Seen,
     hurdles: Sequence[float],
-    bars: Sequence[tuple[int, float]],
+    bars: Sequence[Bar],
     audits: int,
     baselines: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def run_slice(
         number: of the island, of its restarts, and of the slice.
         seen: what is known of other rules.
         hurdles: of all rungs but the last.
-        bars: (live statements, fitness) of rules offered to the archive; who beats all of at most its size is offered.
+        bars: of rules that the lineage has offered to the archive; who beats all of at most its size is offered.
         audits: how many cache hits to train again.
         baselines: see `Fitness.learn`.
 
@@ -66,7 +67,7 @@ class Slice:
         number: Sequence[int],
         seen: Seen,
         hurdles: Sequence[float],
-        bars: Sequence[tuple[int, float]],
+        bars: Sequence[Bar],
         audits: int,
     ) -> None:
         self._shop, self._island, self._known, self._hurdles = shop, Island.read(island), Known(seen), hurdles
@@ -194,7 +195,7 @@ class Slice:
         self._known.add(meaning.key, key, verdict)
         self._counters["finished" if result.finished else f"stopped {rung}" if valid else "invalid training"] += 1
         self._keep(meaning, key, operator, lineage, verdict, result)
-        if result.finished and self._beats(meaning.live, result.last.fitness):
+        if result.finished and beats(self._bars, meaning.live, result.last.fitness):
             self._offer(genome, meaning, key, result, lineage)
             lineage = Lineage(key)  # of its descendants
         if valid:
@@ -218,9 +219,6 @@ class Slice:
                 "text": to_text(meaning.program),
             }
         )
-
-    def _beats(self, live: int, fitness: float) -> bool:
-        return all(fitness < bar for size, bar in self._bars if size <= live)
 
     def _offer(self, genome: Genome, meaning: Meaning, key: int, result: Race, lineage: Lineage) -> None:
         self._bars.append((meaning.live, result.last.fitness))
