@@ -12,7 +12,6 @@ from evosearch.errors import TaskError
 from evosearch.evaluation.rates import Tuned
 from evosearch.evaluation.thorough import tune_thoroughly
 from evosearch.evaluation.training import Proxy, Trainer, Trainings
-from evosearch.evaluation.tuning import natural_rate
 from evosearch.language.op import OpSet
 
 _TUNING_SEED = 2**30
@@ -46,8 +45,7 @@ class Baselines:
 
     def tune_alike(self, trainings: Trainings, proxy: Proxy, steps: int) -> Tuned:
         """Tune another rule by the very procedure and on the very seeds: of two equal rules none has better luck."""
-        centre = natural_rate(trainings.rule, self._ops)
-        return tune_thoroughly(trainings, self._ops, proxy, steps, self._seeds, centre, self._shrinks)
+        return tune_thoroughly(trainings, self._ops, proxy, steps, self._seeds, self._shrinks)
 
     def losses(self, proxy: Proxy, steps: int, seeds: Sequence[int]) -> dict[str, list[float]]:
         """By baseline the mean over its kept rates of the logarithm of the loss, for each seed."""

@@ -21,7 +21,7 @@ from evosearch.evaluation.confirmation import Confirmation, confirm_rule
 from evosearch.evaluation.rates import Tuned
 from evosearch.evaluation.rungs import Rung, Settings
 from evosearch.evaluation.training import Proxy, Trainer, Trainings
-from evosearch.evaluation.tuning import coarse, fine, natural_rate
+from evosearch.evaluation.tuning import coarse, fine, gauge
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 
@@ -118,13 +118,13 @@ class Fitness:
         def losses(rates: Sequence[int], decay: float | None) -> list[float]:
             return trainings.mean_losses(proxy, steps, seeds, rates, decay)
 
-        decay = start.decay if start else None
-        at = start.rates[0] if start else natural_rate(trainings.rule, self.ops)
+        decay, natural = start.decay if start else None, gauge(trainings.rule, self.ops)
+        at, stride = start.rates[0] if start else natural.rate, natural.stride
         if plan.coarse:
-            return Tuned((coarse(lambda rates: losses(rates, decay), at, plan.extensions),), decay)
+            return Tuned((coarse(lambda rates: losses(rates, decay), at, stride, plan.extensions),), decay)
         if not start:
-            at = coarse(lambda rates: losses(rates, decay), at, plan.extensions)
-        return Tuned(fine(lambda rates: losses(rates, decay), at, plan.extensions), decay)
+            at = coarse(lambda rates: losses(rates, decay), at, stride, plan.extensions)
+        return Tuned(fine(lambda rates: losses(rates, decay), at, stride, plan.extensions), decay)
 
     def _scored(
         self, trainings: Trainings, rung: int, seeds: Sequence[int], tuned: Mapping[str, Tuned], started: float

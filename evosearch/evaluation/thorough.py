@@ -15,7 +15,7 @@ import numpy as np
 
 from evosearch.evaluation.rates import Tuned
 from evosearch.evaluation.training import Proxy, Trainings
-from evosearch.evaluation.tuning import HIGHEST, KEPT, LOWEST, decays_to_try
+from evosearch.evaluation.tuning import HIGHEST, KEPT, LOWEST, decays_to_try, gauge
 from evosearch.language.op import OpSet
 
 EXTENSIONS = 8
@@ -36,22 +36,26 @@ MARGIN = 1
 
 
 Losses = dict[int, float]
-"""By rate, as its exponent."""
+"""By rate, counted in strides of the rule's gauge from its natural rate."""
 
 
 def tune_thoroughly(
-    trainings: Trainings, ops: OpSet, proxy: Proxy, steps: int, seeds: Sequence[int], centre: int, shrinks: Sequence[float]
+    trainings: Trainings, ops: OpSet, proxy: Proxy, steps: int, seeds: Sequence[int], shrinks: Sequence[float]
 ) -> Tuned:
     """The neighbouring rates and the decay whose mean log loss over the rates and the seeds is least.
 
     Args:
-        centre: exponent of the rate to start from.
         shrinks: see `decays_to_try`.
     """
+    natural = gauge(trainings.rule, ops)
+
+    def exponent(rate: int) -> int:
+        return natural.rate + rate * natural.stride
 
     def losses(rates: Sequence[int], decay: float | None, count: int) -> Losses:
-        clipped = [rate for rate in rates if LOWEST <= rate <= HIGHEST]
-        return dict(zip(clipped, trainings.mean_losses(proxy, steps, seeds[:count], clipped, decay), strict=True))
+        inside = [rate for rate in rates if LOWEST <= exponent(rate) <= HIGHEST]
+        found = trainings.mean_losses(proxy, steps, seeds[:count], [exponent(rate) for rate in inside], decay)
+        return dict(zip(inside, found, strict=True))
 
     def looked(low: int, high: int, decay: float | None) -> Losses:
         """All rates of a range, which goes on where its best one is an edge."""
@@ -63,10 +67,10 @@ def tune_thoroughly(
             found |= losses([at - 1 if at == min(found) else at + 1], decay, LOOKED)
         return found
 
-    own = looked(centre - BELOW, centre + ABOVE, None)
+    own = looked(-BELOW, ABOVE, None)
     middle = _neighbours(own)[1][0]
     tried: dict[float | None, Losses] = {None: own}
-    for tested in decays_to_try(trainings.rule, ops, middle, steps, shrinks):
+    for tested in decays_to_try(trainings.rule, ops, exponent(middle), steps, shrinks):
         tried[tested] = looked(middle - 2, middle + ABOVE, tested)  # the stronger the decay, the higher the best rate
     _climb(tried, trainings.decay, lambda decay, at: looked(at - 2, at + 2, decay))
     likely = sorted(tried, key=lambda decay: _neighbours(tried[decay])[0])[:COMPARED]
@@ -75,7 +79,7 @@ def tune_thoroughly(
         rates = _neighbours(tried[decay])[1]
         final.append(_neighbours(losses(range(min(rates) - MARGIN, max(rates) + MARGIN + 1), decay, len(seeds))))
     chosen = min(range(len(likely)), key=lambda k: final[k][0])
-    return Tuned(final[chosen][1], likely[chosen])
+    return Tuned(tuple(exponent(rate) for rate in final[chosen][1]), likely[chosen])
 
 
 def _climb(tried: dict[float | None, Losses], own: float | None, look: Callable[[float, int], Losses]) -> None:

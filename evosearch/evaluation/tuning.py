@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,8 @@ from evosearch.language.program import Program
 
 Array = NDArray[np.float64]
 
-LOWEST, HIGHEST = -32, 16
-"""Ends of the grid of rates: 1e-8 and 1e4."""
+LOWEST, HIGHEST = -80, 16
+"""Ends of the grid of rates: 1e-20, which a rule may take the cube root of, and 1e4."""
 
 COARSE = 2
 """Steps of the grid between two rates of the coarse look."""
@@ -38,25 +39,54 @@ tuned / on fresh ones: three rates that span half a decade 0.89 / 0.91, a whole 
 0.90 / 0.91; for the 16 rules within 20% of AdamW 0.82 / 0.88, -0.42 / 0.72 and 0.85 / 0.81.
 """
 
-_PROBE_STEPS, _PROBE_RATE = 8, 1e-3
+_PROBE_STEPS, _PROBE_RATE, _APART = 8, 1e-3, 2
 
 
 Losses = Callable[[Sequence[int]], list[float]]
 """Logarithms of the loss at rates (their exponents), +inf where a training is invalid; several at once share their batches."""
 
 
-def natural_rate(rule: Program, ops: OpSet) -> int:
-    """The rate at which the rule's first updates have a size of about `STEP_SIZE`, found without a training.
+@dataclass(frozen=True)
+class Gauge:
+    """How a rule reads its learning rate.
 
-    A factor on the learning rate is a gauge: what lr = 0.001 means to one rule, 0.1 means to another. A few steps on made-up
-    gradients (a mean and noise, as small as a small network's) show the gauge.
+    What lr = 0.001 means to one rule, 0.1 means to another; and one that takes the cube root of lr hardly notices what
+    another one fails by: the mean over neighbouring rates would flatter it (a search found this out within minutes).
+
+    Attributes:
+        rate: exponent of the rate at which the rule's first updates have a size of about `STEP_SIZE`.
+        stride: steps of the grid between two neighbours, which differ by about RATIO in the size of their updates.
     """
-    updates = _first_updates(rule, ops, _PROBE_RATE, _PROBE_STEPS)
-    with np.errstate(all="ignore"):
-        size = float(np.sqrt(np.mean(updates * updates)))
+
+    rate: int
+    stride: int = 1
+
+
+MAX_STRIDE = 6
+"""A rule that reads lr as its sixth root or not at all has neighbours so far apart."""
+
+
+def gauge(rule: Program, ops: OpSet) -> Gauge:
+    """The gauge of a rule, found without a training: a few steps on made-up gradients (a mean and noise) show it."""
+    rate = _natural(_size(rule, ops, _PROBE_RATE))
+    change = _size(rule, ops, rate_of(rate + _APART)) / max(_size(rule, ops, rate_of(rate)), 1e-300)
+    if not (math.isfinite(change) and change > 0.0):
+        return Gauge(rate)
+    power = math.log(change) / (_APART * math.log(RATIO))
+    return Gauge(rate, max(1, min(MAX_STRIDE, round(1.0 / max(power, 1.0 / MAX_STRIDE)))))
+
+
+def _natural(size: float) -> int:
     if not (math.isfinite(size) and size > 0.0):
         return round(math.log(_PROBE_RATE, RATIO))
     return max(LOWEST, min(HIGHEST, round(math.log(STEP_SIZE * _PROBE_RATE / size, RATIO))))
+
+
+def _size(rule: Program, ops: OpSet, lr: float) -> float:
+    """Root mean square of the first updates."""
+    updates = _first_updates(rule, ops, lr, _PROBE_STEPS)
+    with np.errstate(all="ignore"):
+        return float(np.sqrt(np.mean(updates * updates)))
 
 
 def decays_to_try(rule: Program, ops: OpSet, rate: int, steps: int, shrinks: Sequence[float]) -> tuple[float, ...]:
@@ -98,15 +128,15 @@ def _made_up() -> tuple[Array, Array, NDArray[np.int64]]:
     return weights, mean + draw.normal(0.0, 0.01, size=(_PROBE_STEPS, 200)), np.array([0, 192, 200], np.int64)
 
 
-def coarse(losses: Losses, centre: int, extensions: int) -> int:
+def coarse(losses: Losses, centre: int, stride: int, extensions: int) -> int:
     """The best of rates half a decade apart about `centre`; an optimum at an edge extends the range."""
-    return _widened(_around(losses, centre, COARSE), losses, COARSE, extensions)
+    return _widened(_around(losses, centre, COARSE * stride), losses, COARSE * stride, extensions)
 
 
-def fine(losses: Losses, centre: int, extensions: int) -> tuple[int, ...]:
+def fine(losses: Losses, centre: int, stride: int, extensions: int) -> tuple[int, ...]:
     """The best `KEPT` rates among the neighbours of `centre`, best first; an optimum at an edge extends the range."""
-    found = _around(losses, centre, 1)
-    _widened(found, losses, 1, extensions)
+    found = _around(losses, centre, stride)
+    _widened(found, losses, stride, extensions)
     return tuple(sorted(found, key=lambda k: (found[k], k))[:KEPT])
 
 

@@ -14,12 +14,14 @@ import numpy as np
 
 from evosearch.evaluation.problems import Protocol, Trained
 from evosearch.evaluation.rates import rate_of
-from evosearch.evaluation.tuning import natural_rate
+from evosearch.evaluation.tuning import Gauge, gauge
 from evosearch.winners.contenders import Contender, Point, point_at
 from evosearch.winners.trials import Plan, Trial, load_ops
 
-SWEEP = (-8, -4, 0, 4, 8)
-"""Quarter decades from the rate at which the rule's first steps have the usual size."""
+DECADE = 4
+"""Steps of the grid."""
+SWEEP = (-2 * DECADE, -DECADE, 0, DECADE, 2 * DECADE)
+"""Steps from the rate at which the rule's first steps have the usual size."""
 
 SWEEP_HORIZON = 0.3
 EDGE = 0.1
@@ -62,15 +64,17 @@ def tune(contender: Contender, scene: Scene, trials: int) -> Plan[Tuned]:
     protocol = scene.protocol
     seed = protocol.tuning_seeds[0]
     centre = yield from sweep(contender, scene, seed)
-    reach = (protocol.spread, protocol.spread)
+    stride = _gauge(contender, scene).stride
+    reach = (stride * protocol.spread, stride * protocol.spread)
     draws = np.random.default_rng(zlib.crc32(scene.problem.encode()))
     points = [point_at(contender, unit, centre, reach, protocol) for unit in _cube(draws, trials)]
     tried = list(zip(points, (yield from _losses(contender, scene, points, seed)), strict=True))
     extended = 0
     while extended < protocol.extensions and (side := _edge(tried)):
         low, high = (fold(point.lr for point, _ in tried) for fold in (min, max))
-        middle = high * math.sqrt(10.0) if side > 0 else low / math.sqrt(10.0)
-        points = [point_at(contender, unit, middle, (0.5, 0.5), protocol) for unit in _cube(draws, max(1, trials // 3))]
+        half = 0.5 * stride  # of a decade
+        middle = high * 10.0**half if side > 0 else low / 10.0**half
+        points = [point_at(contender, unit, middle, (half, half), protocol) for unit in _cube(draws, max(1, trials // 3))]
         tried += zip(points, (yield from _losses(contender, scene, points, seed)), strict=True)
         extended += 1
     finalists = [point for point, _ in sorted(tried, key=lambda item: item[1])[: protocol.finalists]]
@@ -80,17 +84,24 @@ def tune(contender: Contender, scene: Scene, trials: int) -> Plan[Tuned]:
 
 
 def sweep(contender: Contender, scene: Scene, seed: int) -> Generator[Sequence[Trial], Sequence[Trained], float]:
-    """The learning rate about which to look further: the best of rates a decade apart, over a part of the horizon."""
-    middle = natural_rate(contender.rule, load_ops(scene.ops))
+    """The learning rate about which to look further: the best of rates a decade apart, over a part of the horizon.
+
+    Here and in `tune` a decade is one of the size of updates; see `Gauge`.
+    """
+    natural = _gauge(contender, scene)
     found: dict[int, float] = {}
-    wanted = [middle + offset for offset in SWEEP]
+    wanted = [natural.rate + offset * natural.stride for offset in SWEEP]
     while wanted:
         results = yield [scene.trial(contender, Point(rate_of(k)), seed, SWEEP_HORIZON) for k in wanted]
         found |= dict(zip(wanted, map(log_loss, results), strict=True))
         best = min(found, key=lambda k: (found[k], k))
-        beyond = best - 4 if best == min(found) else best + 4
+        beyond = best + DECADE * natural.stride * (-1 if best == min(found) else 1)
         wanted = [beyond] if beyond not in found and len(found) < 2 * len(SWEEP) else []
     return rate_of(min(found, key=lambda k: (found[k], k)))
+
+
+def _gauge(contender: Contender, scene: Scene) -> Gauge:
+    return gauge(contender.rule, load_ops(scene.ops))
 
 
 def log_loss(trained: Trained) -> float:

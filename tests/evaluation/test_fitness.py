@@ -11,7 +11,7 @@ from evosearch.errors import ConfigError
 from evosearch.evaluation.fitness import WORST, Fitness, Rung, Settings
 from evosearch.evaluation.rates import Tuned
 from evosearch.evaluation.training import log_loss
-from evosearch.evaluation.tuning import decays_to_try, natural_rate
+from evosearch.evaluation.tuning import MAX_STRIDE, decays_to_try, gauge
 from evosearch.language.optimizer import read_rule
 from evosearch.language.program import Program
 from primitives.optimizer import OPTIMIZER
@@ -60,9 +60,17 @@ def test_a_coarse_look_is_a_rung_of_three_trainings() -> None:
 
 def test_a_factor_on_the_rate_is_a_gauge(fitness: Fitness) -> None:
     plain, loud = simple("update = mul(g, lr)"), simple("r = mul(lr, 1000.0); update = mul(g, r)")
-    assert natural_rate(plain, OPTIMIZER) - natural_rate(loud, OPTIMIZER) == 12
+    assert gauge(plain, OPTIMIZER).rate - gauge(loud, OPTIMIZER).rate == 12
     scores = [fitness.score(rule, 1, SEEDS).fitness for rule in (plain, loud)]
     assert scores[0] == pytest.approx(scores[1], abs=1e-9) and abs(scores[0]) < WORST
+
+
+def test_a_root_of_the_rate_does_not_hide_its_neighbours(fitness: Fitness) -> None:
+    plain, rooted = simple("update = mul(g, lr)"), simple("r = cbrt(lr); update = mul(g, r)")
+    assert (gauge(plain, OPTIMIZER).stride, gauge(rooted, OPTIMIZER).stride) == (1, 3)
+    scores = [fitness.measure(rule, 1, FRESH, fitness.refine(rule, 1)[0]).fitness for rule in (plain, rooted)]
+    assert scores[0] == pytest.approx(scores[1], abs=0.03)
+    assert gauge(simple("u = sign(g); update = mul(u, 0.001)"), OPTIMIZER).stride == MAX_STRIDE
 
 
 def test_a_harmful_decay_is_tuned_away(fitness: Fitness) -> None:
