@@ -11,7 +11,7 @@ import hashlib
 import struct
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ SEED_BITS = 28
 LEVELS = 16
 MIDDLE = 8
 """The level of a gene whose power is the genome's `sigma`; each level above doubles it, each below halves it."""
+
+Words = TypeVar("Words", int, NDArray[np.int64])
 
 _HEADER = struct.Struct("<4sBxxx8sfI8s")  # magic, version, layout, sigma, genes, checksum: 32 bytes
 _MAGIC, _VERSION = b"EVSG", 1
@@ -40,6 +42,11 @@ class Gene:
             raise ProgramError(f"a gene's seed must be from 0 to 2^{SEED_BITS} - 1, got {self.seed}")
         if not 0 <= self.level < LEVELS:
             raise ProgramError(f"a gene's level must be from 0 to {LEVELS - 1}, got {self.level}")
+
+    @classmethod
+    def from_word(cls, word: int) -> Gene:
+        """What `pack` made."""
+        return cls(seed_of(word), word >> SEED_BITS)
 
 
 @dataclass(frozen=True)
@@ -105,20 +112,25 @@ class Genome:
         """This genome with one more mutation."""
         return Genome(self.sigma, (*self.genes, gene))
 
-    def power(self, gene: Gene) -> float:
-        """The standard deviation of a mutation."""
-        return self.sigma * 2.0 ** (gene.level - MIDDLE)
+    @classmethod
+    def from_words(cls, sigma: float, words: NDArray[np.uint32]) -> Genome:
+        """From packed genes."""
+        return cls(sigma, tuple(map(Gene.from_word, words.tolist())))
+
+    def words(self) -> NDArray[np.uint32]:
+        """Its genes, packed: uint32 (genes,)."""
+        return np.array([pack(gene.seed, gene.level) for gene in self.genes], np.uint32)
 
     def weights(self, layout: Layout) -> NDArray[np.float32]:
         """The network's weights: float32 (layout.size,)."""
         weights = initial_weights(self.genes[0].seed, layout)
-        for gene in self.genes[1:]:
-            add_noise(weights, gene.seed, self.power(gene))
+        for word in self.words()[1:].tolist():
+            add_noise(weights, seed_of(word), power_of(word, self.sigma))
         return weights
 
     def to_bytes(self, layout: Layout) -> bytes:
         """32 bytes of header and 4 bytes a gene."""
-        words = np.array([gene.seed | gene.level << SEED_BITS for gene in self.genes], dtype="<u4").tobytes()
+        words = self.words().astype("<u4").tobytes()
         check = _checksum(layout.key, self.sigma, words)
         return _HEADER.pack(_MAGIC, _VERSION, layout.key, self.sigma, len(self.genes), check) + words
 
@@ -137,8 +149,7 @@ class Genome:
             raise ProgramError("the genome was edited or damaged: its checksum does not fit; copy it again from its source")
         if key != layout.key:
             raise ProgramError(f"the genome is one of another network (layout {key.hex()}, this one is {layout.key.hex()})")
-        values = np.frombuffer(words, dtype="<u4").tolist()
-        return cls(sigma, tuple(Gene(value & (1 << SEED_BITS) - 1, value >> SEED_BITS) for value in values))
+        return cls.from_words(sigma, np.frombuffer(words, dtype="<u4"))
 
     def to_text(self, layout: Layout) -> str:
         """`to_bytes` as one line of URL-safe base64."""
@@ -153,6 +164,21 @@ class Genome:
         except ValueError as error:
             raise ProgramError(f"the genome's text is no base64 ({error}); copy the whole line") from None
         return cls.from_bytes(data, layout)
+
+
+def pack(seed: Words, level: int = MIDDLE) -> Words:
+    """A gene, or an array of them, in 32 bits: seed + level 2^28."""
+    return seed | level << SEED_BITS
+
+
+def seed_of(word: Words) -> Words:
+    """The seed of a packed gene."""
+    return word & (1 << SEED_BITS) - 1
+
+
+def power_of(word: int, sigma: float) -> float:
+    """The standard deviation of a packed gene's mutation."""
+    return sigma * 2.0 ** ((word >> SEED_BITS) - MIDDLE)
 
 
 def initial_weights(seed: int, layout: Layout) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from evosearch.evolution.seeds import Genome, weights_hash
 from evosearch.search.config import RunConfig
 from evosearch.search.policies.breeding import training_seeds
 from evosearch.search.policies.elite import validation_seeds
-from evosearch.search.policies.member import Member, Policy, to_words
+from evosearch.search.policies.member import Member, Policy
 from evosearch.search.policies.settings import PolicySettings
 from evosearch.search.policies.task import PolicyTask, Use
 from evosearch.search.store import StoredEvaluation, StoredProgram
@@ -116,7 +116,7 @@ def _ancestor(policy: Policy, genes: int | None) -> Policy:
 
 def _member(policy: Policy) -> Member:
     if policy.genome is not None:
-        return Member.from_words(to_words(policy.genome))
+        return Member.from_words(policy.genome.words())
     assert policy.dense is not None
     return Member.from_weights(policy.dense)
 

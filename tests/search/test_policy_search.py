@@ -20,7 +20,7 @@ from evosearch.search.checkpoint import decode, encode
 from evosearch.search.config import read_config
 from evosearch.search.policies.breeding import archived
 from evosearch.search.policies.decode import Decoder
-from evosearch.search.policies.member import chain, to_words
+from evosearch.search.policies.member import chain
 from evosearch.search.policies.novelty import novelty
 from evosearch.search.protocol import Job, Told
 from evosearch.search.store import Store
@@ -131,7 +131,7 @@ def test_novelty_is_the_mean_distance_to_the_nearest() -> None:
 def test_a_child_costs_one_draw_and_is_what_its_genome_says(tmp_path: Path) -> None:
     genome = start(tmp_path, 200).front()[-1]
     whole = Genome.from_text(genome.json["genome"], LAYOUT)
-    words = to_words(whole)
+    words = whole.words()
     decoder, draws = Decoder(LAYOUT, whole.sigma), []
     mutate = decoder.mutate
     decoder.mutate = lambda *args: (draws.append(args[1]), mutate(*args))  # type: ignore[method-assign,assignment,return-value,func-returns-value]

@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 
 from evosearch.evaluation.statistics import ranks
 from evosearch.evolution.noise import add_noise
-from evosearch.evolution.seeds import MIDDLE, SEED_BITS, Layout
+from evosearch.evolution.seeds import Layout, pack, seed_of
 from evosearch.search.policies.member import FRESH, Member
 from evosearch.search.policies.novelty import novelty
 from evosearch.search.policies.settings import PolicySettings
 
 Floats = NDArray[np.float64]
-GENE = MIDDLE << SEED_BITS
-"""The level of every gene: the power of a mutation does not change."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Brood:
         if parent.is_list:
             return parent.child(word)
         weights = parent.data.copy()
-        add_noise(weights, word & (1 << SEED_BITS) - 1, sign * power)
+        add_noise(weights, seed_of(word), sign * power)
         return Member.from_weights(weights)
 
 
@@ -85,8 +83,8 @@ def episode_seeds(settings: PolicySettings, count: int, *name: object) -> tuple[
 
 
 def gene_words(settings: PolicySettings, count: int, generation: int) -> NDArray[np.int64]:
-    """New genes: (count,)."""
-    return GENE | drawn_words(settings, count, "genes", generation).astype(np.int64) & (1 << SEED_BITS) - 1
+    """New genes, packed: (count,); all of the middle level, for the power of a mutation does not change."""
+    return pack(seed_of(drawn_words(settings, count, "genes", generation).astype(np.int64)))
 
 
 def training_seeds(settings: PolicySettings, generation: int, signs: Sequence[int]) -> list[tuple[int, ...]]:
@@ -175,7 +173,7 @@ class Strategy:
         worth = (order - 1.0) / max(len(order) - 1, 1) - 0.5
         total = np.zeros(len(self._centre.data), np.float32)
         for word, value in zip(brood.children[:-1:2, 1].tolist(), (worth[0::2] - worth[1::2]).tolist(), strict=True):
-            add_noise(total, word & (1 << SEED_BITS) - 1, value)
+            add_noise(total, seed_of(word), value)
         centre = self._centre.data.astype(np.float64)
         gradient = total / (len(order) * self._settings.power) - self._settings.decay * centre
         self._mean = 0.9 * self._mean + 0.1 * gradient

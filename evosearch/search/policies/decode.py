@@ -7,13 +7,11 @@ from collections import OrderedDict
 import numpy as np
 
 from evosearch.evolution.noise import add_noise
-from evosearch.evolution.seeds import MIDDLE, SEED_BITS, Layout, initial_weights
+from evosearch.evolution.seeds import Layout, initial_weights, power_of, seed_of
 from evosearch.search.policies.task import Weights
 
 ROOM = 640 << 20
 """Bytes of parents' weights that a process keeps: 40 networks of four million weights."""
-
-_SEED = (1 << SEED_BITS) - 1
 
 
 class Decoder:
@@ -45,7 +43,7 @@ class Decoder:
         if known:
             weights, rest = self._kept[name[: 4 * known]].copy(), words[known:]
         else:
-            weights, rest = initial_weights(int(words[0]) & _SEED, self.layout), words[1:]
+            weights, rest = initial_weights(seed_of(int(words[0])), self.layout), words[1:]
         for word in rest.tolist():
             self.mutate(weights, word, 1)
         return weights
@@ -53,7 +51,7 @@ class Decoder:
     def child(self, parent: bytes | Weights | None, word: int, sign: int) -> Weights:
         """Weights of a child: of a parent, or from scratch; valid until the next call."""
         if parent is None:
-            return initial_weights(word & _SEED, self.layout)
+            return initial_weights(seed_of(word), self.layout)
         self._buffer[:] = self.parent(parent)
         if sign:
             self.mutate(self._buffer, word, sign)
@@ -61,4 +59,4 @@ class Decoder:
 
     def mutate(self, weights: Weights, word: int, sign: int) -> None:
         """Add a gene's noise, or take it away, in place."""
-        add_noise(weights, word & _SEED, sign * self._power * 2.0 ** ((word >> SEED_BITS) - MIDDLE))
+        add_noise(weights, seed_of(word), sign * power_of(word, self._power))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosearch.errors import ProgramError
-from evosearch.evolution.seeds import SEED_BITS, Gene, Genome, Layout
+from evosearch.evolution.seeds import Genome, Layout
 from evosearch.search.policies.task import Weights
 from evosearch.search.protocol import Written
 
@@ -25,7 +25,7 @@ class Member:
     """A candidate.
 
     Attributes:
-        data: its genes, uint32 (genes,), as seed + level 2^28; or weights, float32 (size,).
+        data: its genes, uint32 (genes,), packed; or weights, float32 (size,).
         key: 8 bytes; of a seed list a chain of hashes, so that the keys of ancestors are those of its beginnings.
     """
 
@@ -68,8 +68,7 @@ class Member:
 
     def genome(self, power: float) -> Genome:
         """As a genome."""
-        mask = (1 << SEED_BITS) - 1
-        return Genome(power, tuple(Gene(word & mask, word >> SEED_BITS) for word in self.data.tolist()))
+        return Genome.from_words(power, self.data)
 
     def written(self, power: float, layout: Layout) -> Written:
         """What a store keeps."""
@@ -112,11 +111,6 @@ def read_policy(data: Mapping[str, Any], layout: Layout) -> Policy:
     if len(dense) != layout.size:
         raise ProgramError(f"the stored policy has {len(dense)} weights, the task's network {layout.size}; restore its task")
     return Policy(layout, None, dense)
-
-
-def to_words(genome: Genome) -> NDArray[np.uint32]:
-    """The genes as `Member` has them."""
-    return np.array([gene.seed | gene.level << SEED_BITS for gene in genome.genes], np.uint32)
 
 
 def chain(words: NDArray[np.uint32]) -> list[bytes]:

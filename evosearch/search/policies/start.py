@@ -9,7 +9,7 @@ from evosearch.errors import ConfigError, ProgramError
 from evosearch.evolution.seeds import SEED_BITS, Genome, Layout, initial_weights
 from evosearch.search.config import RunConfig
 from evosearch.search.policies.breeding import Strategy, Truncation, drawn
-from evosearch.search.policies.member import Member, to_words
+from evosearch.search.policies.member import Member
 from evosearch.search.policies.search import PolicySearch
 from evosearch.search.policies.settings import PolicySettings
 from evosearch.search.policies.task import PolicyTask
@@ -34,7 +34,7 @@ def make_policy_search(config: RunConfig, task: PolicyTask) -> Search:
     elif start is not None and settings.algorithm == "random":
         raise ConfigError("algorithm 'random' draws every candidate from scratch and takes no start; use ga, novelty or es")
     else:
-        breeder = Truncation(settings, None if start is None else Member.from_words(to_words(start)))
+        breeder = Truncation(settings, None if start is None else Member.from_words(start.words()))
     run = json.dumps(config.identity(), sort_keys=True)
     return PolicySearch(run, settings, layout, breeder, traits)
 
