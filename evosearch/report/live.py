@@ -84,12 +84,13 @@ class PlainDisplay(Observer):
         return f"{totals_line(progress.seconds, progress.evaluations, rate, self.view.counted)}{self._left(progress, rate)}"
 
     def _left(self, progress: Progress, rate: float) -> str:
+        left = self.budget.left(progress)
         if self.budget.seconds is not None:
-            return f", {clock(max(0.0, self.budget.seconds - progress.seconds))} left"
+            return f", {clock(left)} left"
         if self.budget.frames is not None:
-            return f", {max(0, self.budget.frames - progress.work):,} frames left"
+            return f", {left:,} frames left"
         if self.budget.evaluations is not None and rate > 0:
-            return f", about {clock(max(0.0, (self.budget.evaluations - progress.evaluations) / rate))} left"
+            return f", about {clock(left / rate)} left"
         return ""
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from evosearch.errors import ConfigError, nearest
 
@@ -14,14 +16,25 @@ _QUANTITY = re.compile(r"([0-9][0-9_]*(?:\.[0-9]*)?(?:[eE]\+?[0-9]+)?)\s*([A-Za-
 _BUDGET_HELP = 'use evaluations ("20M", "500k", "3412000") or time ("120s", "10m", "2h")'
 
 
+class Spending(Protocol):
+    """What budgets count of a run."""
+
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def work(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+
+
 @dataclass(frozen=True)
 class Budget:
-    """How long a run goes on, in total; exactly one of these is set.
+    """How long a run goes on, in total; one of these is set at most.
 
     Attributes:
         evaluations: distinct programs whose fit has finished.
         seconds: search time, after the kernels are warm.
-        frames: of environments, those of validation among them, those of tests not.
+        frames: of environments, those of validation among them, those of tests not; the work of such a run.
     """
 
     evaluations: int | None = None
@@ -45,6 +58,14 @@ class Budget:
         if unit == "" and match[1].isdigit():
             return cls(evaluations=int(match[1]))  # exact beyond 2^53
         return cls(evaluations=max(1, round(amount * _EVALUATIONS[unit])))
+
+    def left(self, spending: Spending) -> float:
+        """What is left in its own unit, 0 where it is spent; infinite where nothing is set."""
+        if self.evaluations is not None:
+            return max(0, self.evaluations - spending.evaluations)
+        if self.frames is not None:
+            return max(0, self.frames - spending.work)
+        return max(0.0, self.seconds - spending.seconds) if self.seconds is not None else math.inf
 
     def __str__(self) -> str:
         if self.frames is not None:

@@ -125,7 +125,8 @@ def run_loop(
         clock: seconds; for tests.
 
     Raises:
-        WorkerError: where a job failed, with its traceback as a note; the store holds everything told before it.
+        WorkerError: where a job failed, one of `closing` too, with its traceback as a note; the store holds everything told
+            before it.
         Exception: from the search itself, as it is; the store then stands as of its last commit.
     """
     recorder = _Recorder(search, store, progress, clock)
@@ -157,18 +158,23 @@ def _close(
     recorder: _Recorder,
     interrupt: Interrupt,
 ) -> None:
-    """Confirm what was found last. The checkpoint stands before it, so that a resumed run walks the same path again."""
+    """Confirm what was found last, until Ctrl-C.
+
+    The checkpoint stands before it, so that a resumed run walks the same path again.
+    """
     asked = {job.number for job in open_jobs}
     jobs = search.closing()
     for job in jobs:
         if job.number not in asked:
             pool.submit(job.number, job.function, job.payload)
-    for job in jobs:
-        result = _wait_for(job.number, pool, results, interrupt)
-        if result is None or result.error is not None:
-            break
-        recorder.take_closing(job, search.tell(job, result.value))
-    recorder.commit_closing()
+    try:
+        for job in jobs:
+            result = _wait_for(job.number, pool, results, interrupt)
+            if result is None:
+                return
+            recorder.take_closing(job, search.tell(job, _value(job, result)))
+    finally:
+        recorder.commit_closing()
 
 
 def _step(
@@ -188,13 +194,9 @@ def _step(
     if result is None:
         return Status.INTERRUPTED
     job = open_jobs.popleft()
-    if result.error is not None:
-        reason = result.error.strip().splitlines()[-1]
-        failure = WorkerError(f"job {job.number} ({job.function}) failed: {reason}")
-        failure.add_note(result.error)
-        raise failure
+    value = _value(job, result)
     with recorder.timed("search"):
-        told = search.tell(job, result.value)
+        told = search.tell(job, value)
     recorder.take(job, told, result)
     return Status.RUNNING
 
@@ -219,10 +221,20 @@ def _wait_for(number: int, pool: Pool, results: dict[int, PoolResult], interrupt
     return None
 
 
+def _value(job: Job, result: PoolResult) -> Any:
+    """What a job returned; WorkerError where it failed."""
+    if result.error is None:
+        return result.value
+    reason = result.error.strip().splitlines()[-1]
+    failure = WorkerError(f"job {job.number} ({job.function}) failed: {reason}")
+    failure.add_note(result.error)
+    raise failure
+
+
 def _before_start(search: Search, budget: Budget, goal: Goal | None, progress: Progress) -> Status:
     if goal is not None and any(goal.met(goal_fields(entrant)) for entrant in progress.front.values()):
         return Status.GOAL
-    if _spent(budget, progress):
+    if not budget.left(progress):
         return Status.BUDGET
     return Status.COMPLETE if search.finished else Status.RUNNING
 
@@ -233,17 +245,9 @@ def _after_tell(told: Told, budget: Budget, goal: Goal | None, progress: Progres
     # A time budget ends on a tell that added evaluations, so that the same number of them as a budget ends on it too;
     # a search that adds none any more is not waited for.
     late = budget.seconds is not None and progress.seconds >= budget.seconds + GRACE_SECONDS
-    if _spent(budget, progress) and (told.evaluations > 0 or late):
+    if not budget.left(progress) and (told.evaluations > 0 or late):
         return Status.BUDGET
     return Status.RUNNING
-
-
-def _spent(budget: Budget, progress: Progress) -> bool:
-    if budget.evaluations is not None:
-        return progress.evaluations >= budget.evaluations
-    if budget.frames is not None:
-        return progress.work >= budget.frames
-    return budget.seconds is not None and progress.seconds >= budget.seconds
 
 
 def goal_fields(entrant: Scored) -> dict[str, float | None]:

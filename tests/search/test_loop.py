@@ -17,6 +17,7 @@ from evosearch.evaluation.pool import InProcessPool, PoolResult
 from evosearch.search.budget import Budget, Goal
 from evosearch.search.checkpoint import decode, from_parts
 from evosearch.search.loop import Interrupt, Progress, Status, enter_front, run_loop
+from evosearch.search.protocol import Job, Told
 from evosearch.search.store import Store
 from primitives.arithmetic import FIELD
 
@@ -154,6 +155,23 @@ def test_a_failed_job_names_its_cause_and_keeps_what_was_told(tmp_path: Path) ->
         play(store, ToySearch(FIELD, function="toy_search:fail"))
     assert store.totals()["slices"] == before
     assert store.meta()["status"] == "interrupted"
+
+
+def test_a_failed_closing_job_is_raised_and_what_was_confirmed_before_it_is_kept(tmp_path: Path) -> None:
+    class Confirming(ToySearch):
+        def closing(self) -> tuple[Job, ...]:
+            return tuple(Job(100 + k, f"toy_search:{name}", {"seed": k, "island": 0}) for k, name in enumerate(("work", "fail")))
+
+        def tell(self, job: Job, result: Any) -> Told:
+            return Told((self._entrant(20, 1e-9),)) if job.number == 100 else super().tell(job, result)
+
+    store = Store.create(tmp_path, {})
+    with pytest.raises(WorkerError, match=r"job 101 \(toy_search:fail\) failed: ValueError: no slice for 1"):
+        play(store, Confirming(FIELD), Budget(evaluations=5))
+    store.close()
+    store = Store.open(tmp_path, writable=False)
+    assert store.meta()["status"] == "budget"
+    assert store.programs()[-1].cost == 20
 
 
 def test_a_search_that_fails_in_tell_leaves_the_last_commit(tmp_path: Path) -> None:

@@ -126,3 +126,5 @@ def test_a_worn_result_is_forgotten_and_a_job_knows_what_it_knew_when_it_was_ask
     known = [Known(one.seen(one.count)) for one in (memory, again)]
     assert all(known[0].verdict(k) == known[1].verdict(k) == (Verdict(0, 0.0, 0.0, 0) if k >= 30 else None) for k in range(40))
     assert len(memory.seen(memory.count)["rung"]) == 10
+    more = {"structure": [0, 39], "function": [0, 39], "rung": [0, 0], "split": [0, 0], "scores": [[0.0, math.nan]] * 2}
+    assert [one.add(more, {}) for one in (memory, again)] == [1, 1]  # what was dropped is new again

@@ -49,6 +49,7 @@ class Memory:
             "split": np.empty(0, np.int16),
             "scores": np.empty((0, rungs)),  # of each rung, NaN where it was not trained
         }
+        self._functions: Counter[int] = Counter()  # entries by function
         self._hits: Counter[int] = Counter()
 
     @property
@@ -67,8 +68,7 @@ class Memory:
             how many functions are new: islands do not know what others try at the same time.
         """
         self._hits.update(hits)
-        functions = np.array(sorted(set(rows.get("function", ()))), np.uint64)
-        new = len(functions) - int(np.isin(functions, self._columns["keys"][:, 1]).sum())
+        new = len(set(rows.get("function", ())) - self._functions.keys())
         worn = [key for key in hits if self._hits[key] >= self._forget]
         for key in worn:
             del self._hits[key]
@@ -82,6 +82,7 @@ class Memory:
         for name, column in self._columns.items():
             more = np.array(added[name], column.dtype).reshape(-1, *column.shape[1:])
             self._columns[name] = np.concatenate([column, more])
+        self._functions.update(key for _, key in added["keys"])
         return new
 
     def drop(self, needed: int) -> None:
@@ -89,6 +90,7 @@ class Memory:
         gone = max(0, needed - self._capacity - self._dropped)
         if gone > self._capacity // 10:
             self._dropped += gone
+            self._functions -= Counter(self._columns["keys"][:gone, 1].tolist())
             self._columns = {name: column[gone:] for name, column in self._columns.items()}
 
     def seen(self, count: int) -> Seen:
@@ -114,6 +116,7 @@ class Memory:
         """Go on from `state`."""
         self._dropped = state["dropped"]
         self._columns = {name: np.array(column) for name, column in state["columns"].items()}
+        self._functions = Counter(self._columns["keys"][:, 1].tolist())
         self._hits = Counter({int(key): int(count) for key, count in state["hits"]})
 
 
