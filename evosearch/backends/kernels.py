@@ -27,7 +27,7 @@ from evosearch.errors import ConfigError
 from evosearch.language.op import Op, OpSet
 
 F = TypeVar("F", bound=Callable[..., Any])
-_INTRINSICS = ("evosearch.backends.blocks", "evosearch.backends.words")
+_INTRINSICS = ("evosearch.backends.blocks", "evosearch.backends.tiles", "evosearch.backends.words")
 """Imports of kernel modules that stay in the generated file, with the hash of what they import."""
 _DEFINITION = re.compile(r"^def (\w+)|^((?:\w+, )*\w+) = ", re.MULTILINE)
 _DECORATOR = '@njit(cache=True, error_model="numpy")'

@@ -1,0 +1,1 @@
+"""Networks that read images: the two of "Deep Neuroevolution" and of deep Q-learning."""
