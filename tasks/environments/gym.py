@@ -37,6 +37,9 @@ def make(env: str, steps: int | None, options: Mapping[str, Any]) -> gymnasium.E
     except gymnasium.error.UnregisteredEnv as error:
         close = difflib.get_close_matches(env, list(gymnasium.registry), n=3, cutoff=0.3)
         nearest = f"the nearest known: {', '.join(close)}" if close else "none is known that is like it"
+        if env.startswith("ALE/"):
+            game = env.removeprefix("ALE/").partition("-")[0]
+            nearest = f"Atari games are a task of their own: --set task.use=tasks.environments:Atari --set task.env={game}"
         raise TaskError(f"there is no environment '{env}' ({error}); {nearest}. More come with {INSTALL}") from None
     except Exception as error:
         said = f"{type(error).__name__}: {error}"

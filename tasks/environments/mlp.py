@@ -47,6 +47,13 @@ def tanh_of(x: float) -> float:
 
 
 @kernel
+def tanh_all(values: NDArray[np.float64], count: int) -> None:
+    """Replace the first `count` of values[0] by their tanh."""
+    for j in range(count):
+        values[0, j] = tanh_of(values[0, j])
+
+
+@kernel
 def mlp(weights: NDArray[np.float32], sizes: NDArray[np.int64], values: NDArray[np.float64]) -> int:
     """Turn the inputs in values[0] into the outputs there; the place of the largest one, -1 where one is not finite.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evosearch.errors import TaskError
 from evosearch.evolution.seeds import Layout
@@ -15,6 +17,7 @@ from evosearch.language.op import OpSet
 from evosearch.search.policies.task import Episode, Traits, Use, Weights
 from tasks.environments.gym import make
 from tasks.environments.mlp import load, mlp_layout
+from tasks.environments.scaling import Scaling, observe
 from tasks.environments.spaces import Acting, Reading, acting, reading
 
 
@@ -27,6 +30,9 @@ class Environment:
         hidden: units of the network's hidden layers; () for a linear network.
         steps: most steps of an episode; 0 for the environment's own limit.
         threshold: mean score from which on it is solved; None for the environment's own, if it has one.
+        normalise: steps of a random player that observations are scaled by, before the search and always the same
+            (see `tasks.environments.scaling`); 0 to leave them as they are.
+        squash: whether tanh spreads the outputs over the bounds of real actions; without it they are cut at the bounds.
         options: keyword arguments of the environment.
     """
 
@@ -34,81 +40,113 @@ class Environment:
     hidden: tuple[int, ...] = (16,)
     steps: int = 0
     threshold: float | None = None
+    normalise: int = 0
+    squash: bool = False
     options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
 
     def check(self, ops: OpSet) -> None:  # noqa: ARG002
         """TaskError or MissingDependencyError where it cannot be played."""
         if self.steps < 0 or any(not 1 <= units <= 4096 for units in self.hidden):
             raise TaskError(f"task.hidden must be from 1 to 4096 units, task.steps at least 0; got {self.hidden}, {self.steps}")
-        if not self.steps and self._player.limit is None:
+        if not 0 <= self.normalise <= 1_000_000:
+            raise TaskError(f"task.normalise must be from 0 to 1000000 steps, got {self.normalise}")
+        if not self.steps and self.player.limit is None:
             raise TaskError(f"the environment {self.env} has no limit of steps; give one, as in --set task.steps=1000")
 
     def describe(self, ops: OpSet | None = None) -> str:  # noqa: ARG002
         """One line."""
         network = f"{'-'.join(map(str, self.hidden))} hidden units" if self.hidden else "linear"
-        return f"{self.env}, {network}"
+        scaled = f", observations scaled by {self.normalise:,} random steps" if self.normalise else ""
+        return f"{self.env}, {network}{scaled}"
 
     def traits(self) -> Traits:
         """Episodes differ by their seeds."""
-        threshold = self._player.threshold if self.threshold is None else self.threshold
+        threshold = self.player.threshold if self.threshold is None else self.threshold
         return Traits(noisy=True, threshold=threshold, behaviour="the last observation")
 
     def layout(self) -> Layout:
         """A fully connected network between the environment's spaces."""
-        return mlp_layout(self._player.reading.size, self.hidden, self._player.acting.size)
+        return mlp_layout(self.player.reading.size, self.hidden, self.player.acting.size)
 
     def warm(self, progress: Callable[[str], None]) -> None:
-        """Compile the network; import the environment."""
-        progress(f"compiling the network (once, about 5 s) and making {self.env}")
+        """Compile the network; import the environment, and measure its observations."""
+        measured = f", and measuring it for {self.normalise:,} steps" if self.normalise else ""
+        progress(f"compiling the network (once, about 5 s) and making {self.env}{measured}")
         self.episodes([np.zeros(self.layout().size, np.float32)], [(0,)], "training")
 
     def episodes(self, weights: Iterable[Weights], seeds: Sequence[Sequence[int]], use: Use) -> list[list[Episode]]:  # noqa: ARG002
         """See `PolicyTask`."""
-        player, sizes = self._player, (self._player.reading.size, *self.hidden, self._player.acting.size)
+        player, sizes = self.player, np.array((self.player.reading.size, *self.hidden, self.player.acting.size))
         return [[player.play(flat, sizes, seed) for seed in own] for flat, own in zip(weights, seeds, strict=True)]
 
     @property
-    def _player(self) -> Player:
-        return _player(self.env, self.steps or None, tuple(sorted(self.options.items())))
+    def player(self) -> Player:
+        """The environment of this process."""
+        return _player(self.env, self.steps or None, tuple(sorted(self.options.items())), self.normalise, self.squash)
 
 
 class Player:
-    """An environment of this process; made anew after it has failed."""
+    """An environment of this process; made anew after it has failed.
 
-    def __init__(self, env: str, steps: int | None, options: Mapping[str, Any]) -> None:
+    Attributes:
+        limit: steps of an episode.
+        threshold: mean score from which on the environment counts as solved, if it says so.
+    """
+
+    def __init__(self, env: str, steps: int | None, options: Mapping[str, Any], normalise: int, squash: bool) -> None:
         self._make: Callable[[], Any] = functools.partial(make, env, steps, options)
         self._env = self._make()
+        self._normalise = normalise
         self.reading: Reading = reading(self._env.observation_space, env)
-        self.acting: Acting = acting(self._env.action_space, env)
+        self.acting: Acting = acting(self._env.action_space, env, squash)
         spec: Any = self._env.spec
         self.limit: int | None = spec.max_episode_steps
         self.threshold: float | None = spec.reward_threshold
 
-    def play(self, weights: Weights, sizes: tuple[int, ...], seed: int) -> Episode:
-        """One episode; an environment that raises fails it."""
-        frames = 0
-        kernel, values, layers = load().mlp, np.empty((2, max(sizes))), np.array(sizes)
-        inputs, total = values[0], 0.0
+    @functools.cached_property
+    def scaling(self) -> Scaling | None:
+        """Of the observations; measured when it is first asked for."""
+        return observe(self._make, self.reading, self._normalise) if self._normalise else None
+
+    def play(self, weights: Weights, sizes: NDArray[np.int64], seed: int) -> Episode:
+        """One episode; an environment that raises fails it.
+
+        Args:
+            sizes: of the network's layers: inputs, hidden units, ..., outputs.
+        """
+        kernels, values, scaling = load(), np.empty((2, sizes.max())), self.scaling
+        inputs, seen, total, frames = values[0], values[0, : self.reading.size], 0.0, 0
+        network, fill, action, squash = kernels.mlp, self.reading.fill, self.acting.action, self.acting.squash
         try:
+            step = self._env.step
             observation, _info = self._env.reset(seed=seed)
             done = False
             while not done:
-                self.reading.fill(observation, inputs)
-                best = kernel(weights, layers, values)
+                fill(observation, inputs)
+                if scaling is not None:
+                    scaling.apply(seen)
+                best = network(weights, sizes, values)
                 if best < 0:
                     return Episode(float("nan"), frames, (), "the network's outputs are not finite")
-                observation, reward, ended, cut, _info = self._env.step(self.acting.action(best, inputs))
+                if squash:
+                    kernels.tanh_all(values, self.acting.size)
+                observation, reward, ended, cut, _info = step(action(best, inputs))
                 total += float(reward)
                 frames += 1
                 done = ended or cut
         except Exception as error:
-            self._env = self._make()
+            self._renew()
             return Episode(float("nan"), frames, (), f"{type(error).__name__}: {error}")
         if not np.isfinite(total):
             return Episode(float("nan"), frames, (), f"the sum of rewards is {total}")
         return Episode(total, frames, self.reading.behaviour(observation))
 
+    def _renew(self) -> None:
+        with suppress(Exception):
+            self._env.close()
+        self._env = self._make()
+
 
 @functools.cache
-def _player(env: str, steps: int | None, options: tuple[tuple[str, Any], ...]) -> Player:
-    return Player(env, steps, dict(options))
+def _player(env: str, steps: int | None, options: tuple[tuple[str, Any], ...], normalise: int, squash: bool) -> Player:
+    return Player(env, steps, dict(options), normalise, squash)

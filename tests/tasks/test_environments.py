@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ import numpy as np
 import pytest
 
 import evosearch
+from evosearch.cli import main
 from evosearch.errors import MissingDependencyError, TaskError
+from evosearch.evolution.seeds import Gene, Genome
 from evosearch.language.op import OpSet
 from tasks.environments import Environment
 from tasks.environments.mlp import load, mlp_layout
+from tasks.environments.scaling import observe
+from tasks.environments.spaces import acting, reading
 
 gymnasium = pytest.importorskip("gymnasium", reason="environments need the rl extra")
 NONE = OpSet("none", ())
@@ -87,6 +92,8 @@ def test_an_environment_that_raises_fails_its_episode_only() -> None:
         (Environment("CartPol-v1"), TaskError, r"no environment 'CartPol-v1'.*CartPole-v1.*pip install 'evosearch\[rl\]'"),
         (Environment("no_such_module:Foo-v1"), MissingDependencyError, "no_such_module"),
         (Environment("Blackjack-v1"), TaskError, "observations of Blackjack-v1 are Tuple.*Discrete"),
+        (Environment("ALE/Frostbite-v5"), TaskError, "tasks.environments:Atari --set task.env=Frostbite"),
+        (Environment("CartPole-v1", normalise=-1), TaskError, "task.normalise must be from 0"),
         (Environment("CartPole-v1", options={"speed": 3}), TaskError, "unexpected keyword argument 'speed'"),
         (Environment("CartPole-v1", hidden=(0,)), TaskError, "task.hidden must be from 1"),
         (Environment("Endless-v0"), TaskError, "no limit of steps; give one, as in --set task.steps=1000"),
@@ -95,6 +102,66 @@ def test_an_environment_that_raises_fails_its_episode_only() -> None:
 def test_what_cannot_be_played_is_refused(task: Environment, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         task.check(NONE)
+
+
+def test_observations_are_scaled_by_random_play_and_nothing_else() -> None:
+    task = Environment("Pendulum-v1", hidden=(4,), normalise=3000)
+    task.check(NONE)
+    weights = [Genome(0.5, (Gene(n), Gene(n + 50))).weights(task.layout()) for n in range(3)]
+    seeds = [(n,) for n in range(3)]
+    once = task.episodes(weights, seeds, "training")
+    scaling, again = task.player.scaling, observe(lambda: gymnasium.make(task.env), task.player.reading, task.normalise)
+    assert scaling is not None and scaling.shift.tolist() == again.shift.tolist()
+    assert task.episodes(weights[::-1], seeds[::-1], "validation")[::-1] == once  # it does not move with what is played
+    assert 0.0 < 1.0 / scaling.factor[2] < 8.0 and abs(scaling.shift[2]) < 3.0  # the speed is within 8
+    assert replace(task, normalise=0).episodes(weights, seeds, "training") != once
+    row = np.array([1e9, -1e9, scaling.shift[2]])
+    scaling.apply(row)
+    assert row.tolist() == [5.0, -5.0, 0.0]
+
+
+def test_statistics_outlive_an_environment_that_raises() -> None:
+    scaling = observe(lambda: gymnasium.make("Breaking-v0"), Environment("Breaking-v0").player.reading, 300)
+    assert np.isfinite(scaling.shift).all() and scaling.shift.sum() == pytest.approx(1.0)
+
+
+def test_actions_of_every_kind_stay_in_their_space() -> None:
+    outputs = np.array([0.5, -3.0, 0.2, 2.0, -0.25])
+    spaces = gymnasium.spaces
+    box = spaces.Box(np.array([-1.0, 0.0], np.float32), np.array([1.0, 4.0], np.float32))
+    assert acting(box, "x").action(0, outputs).tolist() == [0.5, 0.0]
+    assert acting(box, "x", squash=True).action(0, np.array([0.5, -0.5])).tolist() == [0.5, 1.0]
+    many = spaces.MultiDiscrete([3, 2], start=[5, 0])
+    chosen = acting(many, "x")
+    assert chosen.size == 5 and chosen.action(3, outputs).tolist() == [5, 0] and many.contains(chosen.action(3, outputs))
+    with pytest.raises(TaskError, match="spreads actions over their bounds"):
+        acting(spaces.Box(-np.inf, np.inf, (2,)), "x", squash=True)
+    with pytest.raises(TaskError, match=r"the actions of x are Dict.*it gives Discrete, MultiDiscrete"):
+        acting(spaces.Dict({"a": box}), "x")
+    with pytest.raises(TaskError, match="an image needs a convolutional network"):
+        reading(spaces.Box(0, 255, (84, 84, 3), np.uint8), "x")
+
+
+@pytest.mark.parametrize("env", ["Swimmer-v5", "HalfCheetah-v5", "Hopper-v5", "Humanoid-v5"])
+def test_mujoco_is_a_function_of_weights_and_seed(env: str) -> None:
+    pytest.importorskip("mujoco", reason="these environments need MuJoCo, of the rl extra")
+    task = Environment(env, hidden=(), steps=20, normalise=60, squash=True)
+    task.check(NONE)
+    weights = [Genome(0.3, (Gene(n), Gene(n + 9))).weights(task.layout()) for n in range(2)]
+    first, second = task.episodes(weights, [(1, 2), (1,)], "training")
+    assert task.episodes(weights[::-1], [(1,), (2, 1)], "test") == [second, first[::-1]]
+    assert first[0].score != second[0].score and not any(one.failure for one in (*first, *second))
+    assert len(first[0].behaviour) == task.player.reading.size
+
+
+def test_a_run_goes_on_when_an_environment_raises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = [("task.env", "Breaking-v0"), ("search.population", 12), ("search.parents", 4), ("search.test", 6)]
+    options = [*small, ("search.validation", 4), ("search.until", "")]
+    run = evosearch.run("cartpole", workers=0, budget=36, overrides=options, out=tmp_path / "breaking")
+    failed = run.show_json()["failed_episodes"]
+    assert run.evaluations >= 36 and 10 < failed < run.counters()["frames training"]
+    assert main(["show", str(run.folder)]) == 0
+    assert f"{failed:,} episodes failed in the environment" in capsys.readouterr().out
 
 
 def test_without_gymnasium_the_error_names_the_extra() -> None:
