@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import toy_suite
 
-from evosearch import api, cli
+from evosearch import api, cli, driver
 from evosearch.errors import ConfigError, TaskError
 from evosearch.language.optimizer import read_rule
 from evosearch.search.loop import Status
@@ -153,9 +153,9 @@ def test_what_cannot_be_assessed_says_so(here: Path, monkeypatch: pytest.MonkeyP
 def test_a_search_that_has_used_its_budget_chooses_its_winner(here: Path) -> None:
     make_run(here / "runs" / "lion-1", rules=("lion",))
     finished = api.open("lion-1")
-    assert api._selected(finished, 0, api.Observer()).meta.get("winner") is None  # no stages, as by default
+    assert driver.selected(finished, 0, api.Observer()).meta.get("winner") is None  # no stages, as by default
     config = dataclasses.replace(finished.config, search=dataclasses.replace(finished.config.search, funnel=1))
     finished.config = config
-    assert api._selected(finished, 0, api.Observer()).meta["winner"]["id"] == 1
+    assert driver.selected(finished, 0, api.Observer()).meta["winner"]["id"] == 1
     finished.status = Status.INTERRUPTED
-    assert api._selected(finished, 0, api.Observer()) is finished
+    assert driver.selected(finished, 0, api.Observer()) is finished
