@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from evosearch.errors import ConfigError
 from evosearch.evaluation.problems import Level, Suite, Trained
+from evosearch.evaluation.rates import rate_of
 from evosearch.language.program import Program
 from evosearch.winners.contenders import SHAPES, Contender, Knob, Point, baseline, candidate, shape_knobs, shifted
 from evosearch.winners.trials import Plan, Runner, Trial, load_ops, load_suite
@@ -106,7 +107,7 @@ def _sensitivities(contender: Contender, sources: Sources) -> Plan[dict[float, f
     knobs, changes = shape_knobs(contender), dict[float, list[float]]()
     for scene in scenes(sources.validation, sources.ops, 1.0):
         seed = scene.protocol.tuning_seeds[0]
-        lr = yield from sweep(contender, scene, seed)
+        lr = rate_of((yield from sweep(contender, scene, seed)))
         base = (yield [scene.trial(contender, Point(lr), seed)])[0]
         points = [(knob, shifted(knob.value, factor)) for knob in knobs for factor in (1.0 / TURN, TURN)]
         results = yield [scene.trial(_with(contender, knob), Point(lr, None, (value,)), seed) for knob, value in points]

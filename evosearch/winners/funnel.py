@@ -7,17 +7,19 @@ in the same way: below 0 is better than both. Each stage keeps its best; one tha
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from evosearch.errors import MissingDependencyError
 from evosearch.evaluation.problems import Level, Trained, clipped
+from evosearch.evaluation.rates import rate_of
+from evosearch.evaluation.tuning import decays_to_try, gauge
 from evosearch.language.optimizer import read_rule
 from evosearch.language.program import Program
 from evosearch.winners.contenders import Contender, Point, baseline, candidate
 from evosearch.winners.trials import Plan, Runner, Trial, load_ops, load_suite, run_trial
-from evosearch.winners.tune import Scene, final_log_loss, log_loss, sweep
+from evosearch.winners.tune import Scene, final_log_loss, means, sweep
 
 
 @dataclass(frozen=True)
@@ -88,16 +90,43 @@ def compete(entrants: Mapping[int, Program], suite: str, ops: str, runner: Runne
     return Stage(level, {id: sum(found.values()) / len(found) for id, found in problems.items()}, problems)
 
 
+SHRINKS = (0.3, 1.0)
+"""Decays that are tried beside a rule's own: they shrink the weights by e^-s over a training. Whether a rule gains by them says
+much about a problem and little about the rule, so that nobody is denied them."""
+
+
 def tuned_loss(contender: Contender, scene: Scene, seeds: int) -> Plan[float]:
-    """Mean log-loss on the protocol's final seeds at the best rate of a sweep and its neighbours, with decays likewise."""
-    first = scene.protocol.tuning_seeds[0]
-    lr = yield from sweep(contender, scene, first)
-    points = [Point(lr * factor) for factor in (1.0, 10.0**-0.5, 10.0**0.5)]
-    points += [Point(lr, decay) for decay in (0.01, 0.1, 1.0)]
-    results = yield [scene.trial(contender, point, first) for point in points]
-    best = points[min(range(len(points)), key=lambda k: (log_loss(results[k]), k))]
-    finals = yield [scene.trial(contender, best, seed) for seed in scene.protocol.final_seeds[:seeds]]
+    """Mean log-loss on the protocol's final seeds, tuned on its tuning seeds: rates half a decade apart about the best of a
+    sweep, decays at its rate and the next higher one, then neighbouring rates."""
+    stride = gauge(contender.rule, load_ops(scene.ops)).stride
+    rate = yield from sweep(contender, scene, scene.protocol.tuning_seeds[0])
+    tried: dict[tuple[int, float | None], float] = {}
+
+    def look(points: Sequence[tuple[int, float | None]]) -> Generator[Sequence[Trial], Sequence[Trained], None]:
+        asked = [Point(rate_of(k), decay) for k, decay in points]
+        tried.update(zip(points, (yield from means(contender, scene, asked)), strict=True))
+
+    def best() -> tuple[int, float | None]:
+        return min(tried, key=lambda point: (tried[point], point[0]))
+
+    yield from look([(rate + offset * stride, None) for offset in (-2, 0, 2)])
+    rate = best()[0]
+    decays = _decays(contender, scene, rate)
+    yield from look([(rate + offset * stride, decay) for decay in decays for offset in (0, 1)])
+    rate, decay = best()
+    near = [(rate + offset * stride, decay) for offset in (-1, 1)]
+    yield from look([point for point in near if point not in tried])
+    rate, decay = best()
+    point = Point(rate_of(rate), decay)
+    finals = yield [scene.trial(contender, point, seed) for seed in scene.protocol.final_seeds[:seeds]]
     return sum(final_log_loss(result) for result in finals) / len(finals)
+
+
+def _decays(contender: Contender, scene: Scene, rate: int) -> list[float]:
+    steps = max(1, round(load_suite(scene.suite)[scene.problem].steps * scene.horizon))
+    if contender.decay is None:  # added outside, times the rate
+        return [shrink / (steps * rate_of(rate)) for shrink in SHRINKS]
+    return [decay for decay in decays_to_try(contender.rule, load_ops(scene.ops), rate, steps, SHRINKS) if decay]
 
 
 VALIDATE = "evosearch.winners.funnel:validate"

@@ -63,7 +63,7 @@ def tune(contender: Contender, scene: Scene, trials: int) -> Plan[Tuned]:
     """The plan that tunes a contender; a third of the trials again for each extension."""
     protocol = scene.protocol
     seed = protocol.tuning_seeds[0]
-    centre = yield from sweep(contender, scene, seed)
+    centre = rate_of((yield from sweep(contender, scene, seed)))
     stride = _gauge(contender, scene).stride
     reach = (stride * protocol.spread, stride * protocol.spread)
     draws = np.random.default_rng(zlib.crc32(scene.problem.encode()))
@@ -78,13 +78,13 @@ def tune(contender: Contender, scene: Scene, trials: int) -> Plan[Tuned]:
         tried += zip(points, (yield from _losses(contender, scene, points, seed)), strict=True)
         extended += 1
     finalists = [point for point, _ in sorted(tried, key=lambda item: item[1])[: protocol.finalists]]
-    scores = yield from _finals(contender, scene, finalists)
+    scores = yield from means(contender, scene, finalists)
     best = min(range(len(finalists)), key=lambda k: (scores[k], k))
     return Tuned(finalists[best], tuple(tried), extended)
 
 
-def sweep(contender: Contender, scene: Scene, seed: int) -> Generator[Sequence[Trial], Sequence[Trained], float]:
-    """The learning rate about which to look further: the best of rates a decade apart, over a part of the horizon.
+def sweep(contender: Contender, scene: Scene, seed: int) -> Generator[Sequence[Trial], Sequence[Trained], int]:
+    """The rate (its exponent) about which to look further: the best of rates a decade apart, over a part of the horizon.
 
     Here and in `tune` a decade is one of the size of updates; see `Gauge`.
     """
@@ -97,7 +97,7 @@ def sweep(contender: Contender, scene: Scene, seed: int) -> Generator[Sequence[T
         best = min(found, key=lambda k: (found[k], k))
         beyond = best + DECADE * natural.stride * (-1 if best == min(found) else 1)
         wanted = [beyond] if beyond not in found and len(found) < 2 * len(SWEEP) else []
-    return rate_of(min(found, key=lambda k: (found[k], k)))
+    return min(found, key=lambda k: (found[k], k))
 
 
 def _gauge(contender: Contender, scene: Scene) -> Gauge:
@@ -122,10 +122,10 @@ def _losses(
     return [log_loss(result) for result in results]
 
 
-def _finals(
+def means(
     contender: Contender, scene: Scene, points: Sequence[Point]
 ) -> Generator[Sequence[Trial], Sequence[Trained], list[float]]:
-    """Mean over all tuning seeds of each point; the first seed's trials are kept already."""
+    """Of each point the mean log-loss over all tuning seeds."""
     seeds = scene.protocol.tuning_seeds
     results = yield [scene.trial(contender, point, seed) for point in points for seed in seeds]
     losses = [log_loss(result) for result in results]
