@@ -30,3 +30,20 @@ def wall_rows() -> NDArray[np.float64]:
     x1, y1, x2, y2 = np.array(WALLS, np.float64).T
     dx, dy = x2 - x1, y2 - y1
     return np.array([x1, y1, dx, dy, 1.0 / (dx * dx + dy * dy)])
+
+
+def drawn_field(edge: float, units: int, width: float) -> NDArray[np.float32]:
+    """The maze as a picture of one unit a pixel: (units, units), by x and y from `edge` on.
+
+    1 on a wall, fading to 0 at `width` from it; -1 at the goal, fading to 0 at twice that. Products,
+    sums and square roots only: the same bits on every machine.
+    """
+    x, y = np.meshgrid(edge + np.arange(units), edge + np.arange(units), indexing="ij")
+    nearest = np.full((units, units), np.inf)
+    for x1, y1, dx, dy, inverse in wall_rows().T.tolist():
+        px, py = x - x1, y - y1
+        t = np.clip((px * dx + py * dy) * inverse, 0.0, 1.0)
+        nearest = np.minimum(nearest, (px - t * dx) ** 2 + (py - t * dy) ** 2)
+    walls = np.maximum(0.0, 1.0 - np.sqrt(nearest) / width)
+    goal = np.maximum(0.0, 1.0 - np.sqrt((x - GOAL[0]) ** 2 + (y - GOAL[1]) ** 2) / (2.0 * width))
+    return (walls - goal).astype(np.float32)

@@ -142,6 +142,24 @@ def network(weights: NDArray[np.float64], hidden: int, seen: NDArray[np.float64]
 
 
 @kernel
+def move(robot: NDArray[np.float64], c: float, s: float, turn: float, push: float, walls: NDArray[np.float64]) -> None:
+    """One step of robot (5,): its place, heading in turns, speed and turning rate in degrees; outputs are in (0, 1)."""
+    robot[4] = min(max(robot[4] + turn - 0.5, -LIMIT), LIMIT)
+    robot[3] = min(max(robot[3] + push - 0.5, -LIMIT), LIMIT)
+    x, y = robot[0] + c * robot[3], robot[1] + s * robot[3]
+    heading = robot[2] + robot[4] / 360.0
+    robot[2] = heading - np.floor(heading)
+    if not blocked(x, y, walls):
+        robot[0], robot[1] = x, y
+
+
+@kernel
+def at_goal(x: float, y: float, goal: NDArray[np.float64]) -> bool:
+    """Whether (x, y) is within `REACHED` of the goal."""
+    return bool((x - goal[0]) ** 2 + (y - goal[1]) ** 2 <= REACHED * REACHED)
+
+
+@kernel
 def episode(
     weights: NDArray[np.float64],
     hidden: int,
@@ -153,21 +171,16 @@ def episode(
 ) -> int:
     """Steer one robot until it is at the goal, or for `steps`; how many it took. path (steps + 1, 2) takes its places."""
     seen, inner, rays = np.empty(INPUTS), np.empty(hidden + OUTPUTS), np.ones((3, 8))
-    x, y, heading, speed, turning = start[0], start[1], 0.0, 0.0, 0.0
-    path[0, 0], path[0, 1] = x, y
+    robot = np.zeros(5)
+    robot[0], robot[1] = start[0], start[1]
+    path[0, 0], path[0, 1] = start[0], start[1]
     for step in range(steps):
-        c, s = sine(heading + 0.25), sine(heading)
-        sense(x, y, c, s, walls, goal, rays, seen)
+        c, s = sine(robot[2] + 0.25), sine(robot[2])
+        sense(robot[0], robot[1], c, s, walls, goal, rays, seen)
         network(weights, hidden, seen, inner)
-        turning = min(max(turning + inner[hidden] - 0.5, -LIMIT), LIMIT)
-        speed = min(max(speed + inner[hidden + 1] - 0.5, -LIMIT), LIMIT)
-        new_x, new_y = x + c * speed, y + s * speed
-        heading += turning / 360.0
-        heading -= np.floor(heading)
-        if not blocked(new_x, new_y, walls):
-            x, y = new_x, new_y
-        path[step + 1, 0], path[step + 1, 1] = x, y
-        if (x - goal[0]) ** 2 + (y - goal[1]) ** 2 <= REACHED * REACHED:
+        move(robot, c, s, inner[hidden], inner[hidden + 1], walls)
+        path[step + 1, 0], path[step + 1, 1] = robot[0], robot[1]
+        if at_goal(robot[0], robot[1], goal):
             return step + 1
     return steps
 
