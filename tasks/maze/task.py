@@ -1,7 +1,8 @@
-"""`HardMaze`: a robot with range finders in a maze whose straight way to the goal is a dead end."""
+"""`HardMaze`: a robot with range finders in a maze whose straight way to the goal is a dead end; `ImageMaze`: one that sees."""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from evosearch.errors import TaskError
 from evosearch.evolution.seeds import Layer, Layout
 from evosearch.language.op import OpSet
 from evosearch.search.policies.task import Episode, Traits, Use, Weights
-from tasks.maze.geometry import GOAL, START, wall_rows
+from tasks.maze.geometry import GOAL, START, drawn_field, wall_rows
+from tasks.maze.image import EDGE, FILTERS1, FILTERS2, PIXEL, PLACES2, SIZE1, SIZE2, UNITS, VIEW
 from tasks.maze.kernel import INPUTS, OUTPUTS, REACHED
 from tasks.maze.picture import draw_maze
 
@@ -54,13 +56,11 @@ class HardMaze:
 
     def layout(self) -> Layout:
         """One hidden layer; weights in the order in which the kernel reads them."""
-        outer = 1.0 / math.sqrt(self.hidden)
         return Layout(
             (
                 Layer("hidden.weight", (INPUTS, self.hidden), 1.0 / math.sqrt(INPUTS)),
                 Layer("hidden.bias", (self.hidden,), 0.0),
-                Layer("output.weight", (OUTPUTS, self.hidden), outer),
-                Layer("output.bias", (OUTPUTS,), 0.0),
+                *_outputs(self.hidden),
             )
         )
 
@@ -72,15 +72,11 @@ class HardMaze:
     def episodes(self, weights: Iterable[Weights], seeds: Sequence[Sequence[int]], use: Use) -> list[list[Episode]]:  # noqa: ARG002
         """See `PolicyTask`; the seeds change nothing."""
         ends = np.empty((len(seeds), 3))
-        rows, start, goal = wall_rows(), np.array(START), np.array(GOAL)
-        batch = np.empty((len(seeds), self.layout().size))
+        batch = np.empty((len(seeds), self.layout().size), np.float32)
         for place, flat in enumerate(weights):
             batch[place] = flat
-        kernels().episodes(batch, self.hidden, self.steps, rows, start, goal, ends)
-        return [[self._episode(*row)] * len(own) for row, own in zip(ends.tolist(), seeds, strict=True)]
-
-    def _episode(self, x: float, y: float, steps: float) -> Episode:
-        return Episode(-math.sqrt((x - GOAL[0]) ** 2 + (y - GOAL[1]) ** 2), int(steps), (x, y))
+        self._steer(batch, ends)
+        return [[_episode(*row)] * len(own) for row, own in zip(ends.tolist(), seeds, strict=True)]
 
     def draw(
         self, axes: Any, places: Floats, generation: NDArray[np.int64], memory: NDArray[np.bool_], weights: Weights
@@ -91,11 +87,81 @@ class HardMaze:
     def path(self, weights: Weights) -> Floats:
         """The robot's places: (steps done + 1, 2)."""
         path = np.empty((self.steps + 1, 2))
-        args = (self.hidden, self.steps, wall_rows(), np.array(START), np.array(GOAL))
-        done = kernels().episode(weights.astype(np.float64), *args, path)
+        done = self._walk(weights, path)
         return path[: done + 1]
+
+    def _steer(self, batch: NDArray[np.float32], ends: Floats) -> None:
+        """Steer one robot a row of weights; ends (n, 3) takes its last place and its steps."""
+        kernels().episodes(batch.astype(np.float64), self.hidden, self.steps, *maze(), ends)
+
+    def _walk(self, weights: Weights, path: Floats) -> int:
+        """Steer one robot along `path`; how many steps it took."""
+        done: int = kernels().episode(weights.astype(np.float64), self.hidden, self.steps, *maze(), path)
+        return done
+
+
+@dataclass(frozen=True)
+class ImageMaze(HardMaze):
+    """The Hard Maze for a robot that sees a picture of what is around it; see `tasks.maze.image`.
+
+    Attributes:
+        steps: of an episode.
+        hidden: tanh units between the convolutions and the outputs of the network "maze-conv".
+    """
+
+    def describe(self, ops: OpSet | None = None) -> str:  # noqa: ARG002
+        """One line."""
+        weights = f"network maze-conv of {self.layout().size:,} weights"
+        return f"Hard Maze in pictures of {VIEW} x {VIEW} pixels, {weights}, {self.steps} steps"
+
+    def layout(self) -> Layout:
+        """Two convolutions and a hidden layer; weights in the order in which the kernel reads them."""
+        taps1, taps2, dense = SIZE1 * SIZE1, FILTERS1 * SIZE2 * SIZE2, FILTERS2 * PLACES2 * PLACES2
+        return Layout(
+            (
+                Layer("first.weight", (FILTERS1, 1, SIZE1, SIZE1), 1.0 / math.sqrt(taps1)),
+                Layer("first.bias", (FILTERS1,), 0.0),
+                Layer("second.weight", (FILTERS2, FILTERS1, SIZE2, SIZE2), 1.0 / math.sqrt(taps2)),
+                Layer("second.bias", (FILTERS2,), 0.0),
+                Layer("hidden.weight", (dense, self.hidden), 1.0 / math.sqrt(dense)),
+                Layer("hidden.bias", (self.hidden,), 0.0),
+                *_outputs(self.hidden),
+            )
+        )
+
+    def _steer(self, batch: NDArray[np.float32], ends: Floats) -> None:
+        kernels_of_pictures().image_episodes(batch, self.hidden, self.steps, *maze(), field(), ends)
+
+    def _walk(self, weights: Weights, path: Floats) -> int:
+        done: int = kernels_of_pictures().image_episode(weights.copy(), self.hidden, self.steps, *maze(), field(), path)
+        return done
+
+
+def _outputs(hidden: int) -> tuple[Layer, Layer]:
+    return Layer("output.weight", (OUTPUTS, hidden), 1.0 / math.sqrt(hidden)), Layer("output.bias", (OUTPUTS,), 0.0)
+
+
+def _episode(x: float, y: float, steps: float) -> Episode:
+    return Episode(-math.sqrt((x - GOAL[0]) ** 2 + (y - GOAL[1]) ** 2), int(steps), (x, y))
+
+
+@functools.cache
+def maze() -> tuple[Floats, Floats, Floats]:
+    """Walls, start and goal as the kernels want them."""
+    return wall_rows(), np.array(START), np.array(GOAL)
+
+
+@functools.cache
+def field() -> NDArray[np.float32]:
+    """What robots that see look at; see `drawn_field`."""
+    return drawn_field(EDGE, UNITS, PIXEL)
 
 
 def kernels() -> ModuleType:
     """The compiled maze."""
     return compile_modules(("tasks.maze.kernel",), "maze")
+
+
+def kernels_of_pictures() -> ModuleType:
+    """The compiled maze of robots that see."""
+    return compile_modules(("tasks.maze.kernel", "tasks.maze.image"), "maze-image")
