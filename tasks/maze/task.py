@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -26,15 +27,14 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class HardMaze:
-    """The Hard Maze of Lehman and Stanley (2011), in the geometry of "Deep Neuroevolution" (Such et al. 2017).
+class Maze(ABC):
+    """What both mazes share: the score is minus the last distance to the goal, and the robot within 10 of it is there and stops.
 
-    The score is minus the last distance to the goal; the robot that comes within 10 of it is there and stops. Behaviour is the
-    last place. Nothing is drawn at random: every episode of a network is the same.
+    Behaviour is the last place. Nothing is drawn at random: every episode of a network is the same.
 
     Attributes:
         steps: of an episode.
-        hidden: units of the network's only hidden layer.
+        hidden: units of the network's only layer of tanh.
     """
 
     steps: int = 400
@@ -46,23 +46,13 @@ class HardMaze:
             if not 1 <= getattr(self, name) <= 100_000:
                 raise TaskError(f"task.{name} must be from 1 to 100000, got {getattr(self, name)}")
 
-    def describe(self, ops: OpSet | None = None) -> str:  # noqa: ARG002
-        """One line."""
-        return f"Hard Maze, {INPUTS} inputs, {self.hidden} hidden units, {self.steps} steps"
-
     def traits(self) -> Traits:
         """Solved within 10 of the goal."""
         return Traits(noisy=False, threshold=-REACHED, behaviour="the last place (x, y)")
 
+    @abstractmethod
     def layout(self) -> Layout:
-        """One hidden layer; weights in the order in which the kernel reads them."""
-        return Layout(
-            (
-                Layer("hidden.weight", (INPUTS, self.hidden), 1.0 / math.sqrt(INPUTS)),
-                Layer("hidden.bias", (self.hidden,), 0.0),
-                *_outputs(self.hidden),
-            )
-        )
+        """The network's tensors, in the order in which the kernel reads them."""
 
     def warm(self, progress: Callable[[str], None]) -> None:
         """Compile the maze."""
@@ -90,24 +80,44 @@ class HardMaze:
         done = self._walk(weights, path)
         return path[: done + 1]
 
+    @abstractmethod
     def _steer(self, batch: NDArray[np.float32], ends: Floats) -> None:
         """Steer one robot a row of weights; ends (n, 3) takes its last place and its steps."""
+
+    @abstractmethod
+    def _walk(self, weights: Weights, path: Floats) -> int:
+        """Steer one robot along `path`; how many steps it took."""
+
+
+@dataclass(frozen=True)
+class HardMaze(Maze):
+    """The Hard Maze of Lehman and Stanley (2011), in the geometry of "Deep Neuroevolution" (Such et al. 2017); see `Maze`."""
+
+    def describe(self, ops: OpSet | None = None) -> str:  # noqa: ARG002
+        """One line."""
+        return f"Hard Maze, {INPUTS} inputs, {self.hidden} hidden units, {self.steps} steps"
+
+    def layout(self) -> Layout:
+        """One hidden layer."""
+        return Layout(
+            (
+                Layer("hidden.weight", (INPUTS, self.hidden), 1.0 / math.sqrt(INPUTS)),
+                Layer("hidden.bias", (self.hidden,), 0.0),
+                *_outputs(self.hidden),
+            )
+        )
+
+    def _steer(self, batch: NDArray[np.float32], ends: Floats) -> None:
         kernels().episodes(batch.astype(np.float64), self.hidden, self.steps, *maze(), ends)
 
     def _walk(self, weights: Weights, path: Floats) -> int:
-        """Steer one robot along `path`; how many steps it took."""
         done: int = kernels().episode(weights.astype(np.float64), self.hidden, self.steps, *maze(), path)
         return done
 
 
 @dataclass(frozen=True)
-class ImageMaze(HardMaze):
-    """The Hard Maze for a robot that sees a picture of what is around it; see `tasks.maze.image`.
-
-    Attributes:
-        steps: of an episode.
-        hidden: tanh units between the convolutions and the outputs of the network "maze-conv".
-    """
+class ImageMaze(Maze):
+    """The Hard Maze for a robot that sees a picture of what is around it, steered by "maze-conv"; see `tasks.maze.image`."""
 
     def describe(self, ops: OpSet | None = None) -> str:  # noqa: ARG002
         """One line."""
@@ -115,7 +125,7 @@ class ImageMaze(HardMaze):
         return f"Hard Maze in pictures of {VIEW} x {VIEW} pixels, {weights}, {self.steps} steps"
 
     def layout(self) -> Layout:
-        """Two convolutions and a hidden layer; weights in the order in which the kernel reads them."""
+        """Two convolutions and a hidden layer."""
         taps1, taps2, dense = SIZE1 * SIZE1, FILTERS1 * SIZE2 * SIZE2, FILTERS2 * PLACES2 * PLACES2
         return Layout(
             (
