@@ -179,7 +179,8 @@ def list_(as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
 @click.option("--record", is_flag=True, help="As JSON with command, seed, machine and classical front: a run record.")
 @click.option("--picture", type=click.Path(path_type=Path), metavar="PNG", help="Draw the front as a picture.")
-def show(run: str, as_json: bool, record: bool, picture: Path | None) -> int:
+@click.option("--beside", multiple=True, metavar="RUN", help="With --picture, of policies: another run of the task.")
+def show(run: str, as_json: bool, record: bool, picture: Path | None, beside: tuple[str, ...]) -> int:
     """What a run found, beside the textbook.
 
     Each program is the best of its cost or less; beside it stands the best classical program of that cost.
@@ -190,12 +191,15 @@ def show(run: str, as_json: bool, record: bool, picture: Path | None) -> int:
       evosearch show exp2-1
       evosearch show exp2-1 --json
       evosearch show exp2-1 --record > exp2.json
+      evosearch show frostbite-1 --picture frostbite.png --beside frostbite-2
     """
     from evosearch import api
 
     opened = api.open(run)
+    if beside and picture is None:
+        raise click.UsageError("--beside is for a picture; give --picture PNG, too")
     if picture is not None:
-        opened.draw_front(picture)
+        opened.draw_front(picture, [api.open(other) for other in beside])
     if as_json or record:
         _print_json(opened.record_json() if record else opened.show_json())
     else:
@@ -236,8 +240,10 @@ def inspect(run: str, id: int, output: Path | None) -> int:
 @click.option("--program", type=click.Path(path_type=Path), metavar="TXT", help="In the form in this file; see `simplify`.")
 @click.option(
     "--to", required=True, metavar="TARGET",
-    help="Functions: python, numba, torch, c or proof (a script for Sollya). Optimizers: torch, optax, numpy or python.",
+    help="Functions: python, numba, torch, c or proof (a script for Sollya). Optimizers: torch, optax, numpy or python. "
+    "Policies: torch.",
 )  # fmt: skip
+@click.option("--weights", type=click.Path(path_type=Path), metavar="SAFETENSORS", help="File for a policy's weights.")
 @click.option("-o", "--output", default="-", metavar="FILE", help="The file; - for the standard output, the default.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 def export(
@@ -248,12 +254,14 @@ def export(
     digits: int | None,
     program: Path | None,
     to: str,
+    weights: Path | None,
     output: str,
     force: bool,
 ) -> int:
     """Write a program as a file that stands alone.
 
-    Without ID, --cost or --max-error it is the one with the front's best error; of optimizers, the winner of the run.
+    Without ID, --cost or --max-error it is the one with the front's best error; of optimizers, the winner of the run; of
+    policies, the best one. A policy's file holds its genome, from which it makes its weights, or takes them from --weights.
 
     \b
     Examples:
@@ -262,6 +270,7 @@ def export(
       evosearch export exp2-1 --max-error 1e-6 --digits 8 --to numba -o exp2.py
       evosearch export exp2-1 12 --to proof -o proof.sollya
       evosearch export lion-1 --to torch -o lion1.py && python lion1.py --verify
+      evosearch export cartpole-1 --to torch -o pole.py && python pole.py --play
     """
     from evosearch import api
     from evosearch.report.table import scientific
@@ -274,7 +283,7 @@ def export(
     if digits is not None:
         chosen = opened.shortened(found, digits)
     path = None if output == "-" else output
-    text = opened.write(chosen, to=to, output=path, force=force)
+    text = opened.write(chosen, to=to, output=path, weights=weights, force=force)
     line = opened.view.line(chosen)
     if digits is not None:
         line += f" with constants of at most {digits} digits, {scientific(found.error)} before"

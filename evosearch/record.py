@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,6 +182,11 @@ class Run:
         with self._store() as store:
             return tuple(store.evaluations())
 
+    def work_of_slices(self) -> list[tuple[int, int]]:
+        """(number, work) of each slice, by its number."""
+        with self._store() as store:
+            return store.work()
+
     def seconds_by(self) -> dict[str, float]:
         """Where the time went: workers in jobs and waiting (all of them together), this process in search and store."""
         parent = self.meta.get("parent_seconds", {})
@@ -212,10 +217,17 @@ class Run:
         self.view.curve(self, id, path)
         return path
 
-    def draw_front(self, output: str | Path) -> Path:
-        """Draw the front as PNG; return the file."""
+    def draw_front(self, output: str | Path, beside: Sequence[Run] = ()) -> Path:
+        """Draw the front as PNG, of policies with the scores of other runs of the task beside them; return the file.
+
+        Raises:
+            ConfigError: where the others are runs of another task, or the run searches no policies.
+        """
         path = Path(output)
-        self.view.front_picture(self, path)
+        for other in beside:
+            if self.config.family != "policy" or other.config.to_table()["task"] != self.config.to_table()["task"]:
+                raise ConfigError(f"run {other.name} is drawn beside {self.name} only where both search policies for one task")
+        self.view.front_picture(self, path, beside)
         return path
 
     def export(
@@ -227,34 +239,49 @@ class Run:
         cost: float | None = None,
         max_error: float | None = None,
         digits: int | None = None,
+        weights: str | Path | None = None,
         force: bool = False,
     ) -> str:
         """Write a program as a file that stands alone, and return its text.
 
         Args:
             id, cost, max_error: which program; see `choose`.
-            to: a target of `evosearch.export`: TARGETS for functions, RULE_TARGETS for update rules.
+            to: a target of `evosearch.export`: of TARGETS for functions, RULE_TARGETS for rules, POLICY_TARGETS for policies.
             output: the file; without it nothing is written.
             digits: cut its constants to so many significant decimal digits; see `shortened`.
-            force: overwrite the file.
+            weights: file beside it for the weights of a policy, as safetensors; without it they are the genome in the file.
+            force: overwrite the files.
 
         Raises:
             ExportError: where the target cannot express the program, or the file exists or cannot be written.
         """
         program = self.choose(id, cost=cost, max_error=max_error)
-        return self.write(program if digits is None else self.shortened(program, digits), to=to, output=output, force=force)
+        chosen = program if digits is None else self.shortened(program, digits)
+        return self.write(chosen, to=to, output=output, weights=weights, force=force)
 
-    def write(self, program: StoredProgram, *, to: str, output: str | Path | None = None, force: bool = False) -> str:
+    def write(
+        self,
+        program: StoredProgram,
+        *,
+        to: str,
+        output: str | Path | None = None,
+        weights: str | Path | None = None,
+        force: bool = False,
+    ) -> str:
         """`export` of a program of this run, or of a form of it."""
-        path = None if output is None else Path(output)
-        if path is not None and path.exists() and not force:
-            raise ExportError(f"{path} exists already; give another file with -o, or --force to overwrite it")
-        text = self._render(program, to)
-        if path is not None:
-            try:
-                path.write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise ExportError(f"cannot write {path}: {error.strerror}; give another file with -o") from None
+        path, beside = (None if file is None else Path(file) for file in (output, weights))
+        for known in filter(None, (path, beside)):
+            if known.exists() and not force:
+                raise ExportError(f"{known} exists already; give another file, or --force to overwrite it")
+        if path is not None and beside is not None and path.resolve().parent != beside.resolve().parent:
+            raise ExportError(f"{path} looks for its weights beside it: give --weights {path.parent / beside.name}")
+        text, data = self._render(program, to, beside)
+        for file, content in ((path, text.encode()), (beside, data)):
+            if file is not None:
+                try:
+                    file.write_bytes(content)
+                except OSError as error:
+                    raise ExportError(f"cannot write {file}: {error.strerror}; give another file") from None
         return text
 
     def rewritten(self, program: StoredProgram, text: str) -> StoredProgram:
@@ -296,14 +323,20 @@ class Run:
         text, json = to_text(found["program"]), to_json(found["program"])
         return dataclasses.replace(program, cost=found["cost"], error=found["error"], metrics=metrics, text=text, json=json)
 
-    def _render(self, program: StoredProgram, to: str) -> str:
+    def _render(self, program: StoredProgram, to: str, weights: Path | None) -> tuple[str, bytes]:
+        """The text of a program, and the content of the file for its weights."""
         from evosearch.export import render
 
         if self.config.family == "policy":
-            remedy = f"its genome is a line of text: evosearch inspect {self.name} {program.id}"
-            raise ExportError(f"policy {program.id} cannot be written as '{to}'; {remedy}")
-        info = self._rule_info(program) if self.config.family == "rule" else self._function_info(program)
-        return render(self.load(program), to, info)
+            from evosearch.export.policies import policy_info, safetensors
+
+            policy, beside = self.load(program), None if weights is None else weights.name
+            info = policy_info(self.name, self.config, self.meta, program, policy, beside)
+            return render(policy, to, info), b"" if weights is None else safetensors(policy, info.portable.turned)
+        if weights is not None:
+            raise ConfigError(f"run {self.name} searches no policies, and only those have weights; leave --weights out")
+        about = self._rule_info(program) if self.config.family == "rule" else self._function_info(program)
+        return render(self.load(program), to, about), b""
 
     def _function_info(self, program: StoredProgram) -> ExportInfo:
         from evosearch.export import ExportInfo

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from evosearch.report.pictures import DrawnRun
+from evosearch.report.plots import Scores, picture, plot_scores
 from evosearch.search.policies.breeding import archived
 from evosearch.search.policies.settings import PolicySettings
 
@@ -18,8 +20,6 @@ def policy_curve(run: DrawnRun, id: int, path: Path) -> None:
     kept = run.evaluations_kept()
     if not (hasattr(task, "draw") and kept):
         return policy_front(run, path)
-    from evosearch.report.plots import picture
-
     places = np.array([(*one.scores[1:], np.nan, np.nan)[:2] for one in kept])
     per = children(settings)
     generation = np.arange(len(kept)) // per
@@ -35,24 +35,41 @@ def policy_curve(run: DrawnRun, id: int, path: Path) -> None:
     return None
 
 
-def policy_front(run: DrawnRun, path: Path) -> None:
-    """Best and median score of each generation, and the elites' tests, by frames of training."""
-    from evosearch.report.plots import plot_scores
+def policy_front(run: DrawnRun, path: Path, beside: Sequence[DrawnRun] = ()) -> None:
+    """Best and median score of each generation, and the elites' tests, by frames; beside them what has been published."""
+    task = run.task()
+    published: Mapping[str, Any] = getattr(task, "published", dict)()
+    others = [_scores(other, with_lines=False) for other in beside]
+    plot_scores(_scores(run), others, published, path, title=run.task_text, threshold=task.traits().threshold)
 
+
+def _scores(run: DrawnRun, *, with_lines: bool = True) -> Scores:
+    """Frames are those of training and validation, as in the paper: what a budget is counted in."""
     settings = cast(PolicySettings, run.config.search)
+    tests = []
+    for program in run.programs:
+        frames, test = program.metrics["frames"], program.metrics["test"]
+        if test["mean"] is not None:
+            half = 0.0 if test["low"] is None else (test["high"] - test["low"]) / 2.0
+            tests.append((float(frames["training"] + frames["validation"]), test["mean"], half))
+    return Scores(f"{settings.algorithm}, {run.name}", _generations(run, settings) if with_lines else {}, tests)
+
+
+def _generations(run: DrawnRun, settings: PolicySettings) -> dict[str, list[tuple[float, float]]]:
+    """Best and median score of the children of each whole generation."""
     kept, per = run.evaluations_kept(), children(settings)
-    frames = np.cumsum([one.work for one in kept], dtype=np.float64)
     scores = np.array([one.scores[0] if one.rung >= 0 else np.nan for one in kept])
-    ends = range(per, len(kept) + 1, per)
+    numbers, work = np.array(run.work_of_slices() or [(0, 0)]).T
+    spent = np.append(0.0, np.cumsum(work))
     lines: dict[str, list[tuple[float, float]]] = {"best of a generation": [], "its median": []}
-    for end in ends:
+    for end in range(per, len(kept) + 1, per):
         own = scores[end - per : end]
+        next_one = kept[end].slice if end < len(kept) else numbers[-1] + 1
         if not np.isnan(own).all():
-            lines["best of a generation"].append((frames[end - 1], float(np.nanmax(own))))
-            lines["its median"].append((frames[end - 1], float(np.nanmedian(own))))
-    tests = [(float(p.metrics["frames"]["training"]), p.metrics["test"]) for p in run.programs]
-    published: Any = getattr(run.task(), "published", dict)()
-    plot_scores(lines, [(x, test) for x, test in tests if test["mean"] is not None], published, path, title=run.task_text)
+            frames = float(spent[np.searchsorted(numbers, next_one)])
+            lines["best of a generation"].append((frames, float(np.nanmax(own))))
+            lines["its median"].append((frames, float(np.nanmedian(own))))
+    return lines
 
 
 def children(settings: PolicySettings) -> int:

@@ -19,11 +19,14 @@ class DrawnRun(Protocol):
     config: RunConfig
 
     @property
+    def name(self) -> str: ...
+    @property
     def programs(self) -> Sequence[StoredProgram]: ...
     def front(self) -> Sequence[StoredProgram]: ...
     def program(self, id: int) -> StoredProgram: ...
     def load(self, program: StoredProgram) -> Any: ...
     def evaluations_kept(self) -> Sequence[StoredEvaluation]: ...
+    def work_of_slices(self) -> Sequence[tuple[int, int]]: ...
     def task(self) -> Any: ...
     def classical(self) -> Classical: ...
 
@@ -40,7 +43,7 @@ def function_curve(run: DrawnRun, id: int, path: Path) -> None:
     plot_curve(error_curve(run.load(program), target), path, title=title, measure=target.error.value, bound=bound)
 
 
-def function_front(run: DrawnRun, path: Path) -> None:
+def function_front(run: DrawnRun, path: Path, _beside: Sequence[DrawnRun] = ()) -> None:
     """Error against cost, beside the classical programs."""
     from evosearch.report.plots import plot_front
 
@@ -66,7 +69,7 @@ def rule_curve(run: DrawnRun, id: int, path: Path) -> None:
     plot_records(lines, path, title=f"{run.task_text}: rules that entered the archive, to {id}")
 
 
-def rule_front(run: DrawnRun, path: Path) -> None:
+def rule_front(run: DrawnRun, path: Path, _beside: Sequence[DrawnRun] = ()) -> None:
     """Loss over the better baseline's against size."""
     from evosearch.report.plots import plot_front
 
@@ -81,8 +84,8 @@ def policy_curve(run: DrawnRun, id: int, path: Path) -> None:
     behaviour.policy_curve(run, id, path)
 
 
-def policy_front(run: DrawnRun, path: Path) -> None:
+def policy_front(run: DrawnRun, path: Path, beside: Sequence[DrawnRun] = ()) -> None:
     """Scores by frames."""
     from evosearch.report import behaviour
 
-    behaviour.policy_front(run, path)
+    behaviour.policy_front(run, path, beside)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from evosearch.report.curve import Curve
 
 _FOUND, _CLASSICAL, _QUIET = "#0b6e99", "#c0561a", "#9a9a9a"
+_OTHERS = ("#5a8f3c", "#8a5a9c", "#b08d2e")
 
 
 @contextmanager
@@ -97,28 +99,43 @@ def plot_records(lines: Mapping[str, Sequence[tuple[float, float]]], path: Path,
             axes.legend(fontsize=8, frameon=False, loc="best")
 
 
+@dataclass(frozen=True)
+class Scores:
+    """Scores of a run by frames: generations as lines, and tests of elites (mean, half of the interval) as points."""
+
+    label: str
+    lines: Mapping[str, Sequence[tuple[float, float]]]
+    tests: Sequence[tuple[float, float, float]]
+
+
 def plot_scores(
-    lines: Mapping[str, Sequence[tuple[float, float]]],
-    tests: Sequence[tuple[float, Mapping[str, Any]]],
+    run: Scores,
+    beside: Sequence[Scores],
     published: Mapping[str, Sequence[tuple[float, float]]],
     path: Path,
     *,
     title: str,
+    threshold: float | None = None,
 ) -> None:
-    """Scores by frames: lines a generation, tests of elites with their intervals, curves that others have published."""
+    """Scores of a run by frames, beside the elites of others and what has been published for as many frames."""
     with picture(path, (7.0, 4.2)) as axes:
-        for (name, points), colour in zip(lines.items(), (_QUIET, "#c9c9c9"), strict=False):
+        for (name, points), colour in zip(run.lines.items(), (_QUIET, "#c9c9c9"), strict=False):
             if points:
                 axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.0, label=name)
-        if tests:
-            at = [x for x, _ in tests]
-            means = [test["mean"] for _, test in tests]
-            half = [0.0 if test["low"] is None else (test["high"] - test["low"]) / 2.0 for _, test in tests]
-            label = "elites, test mean with 95% interval"
-            axes.errorbar(at, means, yerr=half, fmt="o", color=_FOUND, markersize=4.0, label=label)
-        for name, points in published.items():
-            axes.plot(*zip(*points, strict=True), "s--", color=_CLASSICAL, linewidth=1.0, markersize=4.0, label=name)
-        axes.set_xlabel("frames of training")
+        for one, colour in zip((run, *beside), (_FOUND, *_OTHERS), strict=False):
+            if one.tests:
+                at, means, half = zip(*one.tests, strict=True)
+                label = f"{one.label}: elites, test mean with 95% interval"
+                axes.errorbar(at, means, yerr=half, fmt="o-", color=colour, markersize=4.0, linewidth=0.8, label=label)
+        last = axes.get_xlim()[1]
+        for (name, points), marker in zip(published.items(), "sD^v", strict=False):
+            shown = [point for point in points if point[0] <= 1.1 * last]
+            if shown:
+                style = {"color": _CLASSICAL, "markersize": 5.0, "linestyle": "", "markerfacecolor": "none"}
+                axes.plot(*zip(*shown, strict=True), marker, label=name, **style)
+        if threshold is not None:
+            axes.axhline(threshold, color="black", linewidth=0.6, linestyle=":", label="solved")
+        axes.set_xlabel("frames of training and validation")
         axes.set_ylabel("score")
         axes.set_title(title, fontsize=10)
         if axes.lines:

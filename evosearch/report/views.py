@@ -30,7 +30,7 @@ class View:
         json_row: of one program of the front.
         next_line: from the run's name, its run file's, the front, and the id of the program to take.
         curve: draws one program of a run (its id) to a file, and is called `curve_name`.
-        front_picture: draws a run's front to a file.
+        front_picture: draws a run's front to a file, beside other runs of its task.
         record_counters: whether a run's record has the sums of its counters.
         extra_json: what `show --json` says of the whole run beside its front, from the front and the run's counters.
     """
@@ -48,7 +48,7 @@ class View:
     next_line: Callable[[str, str, Sequence[StoredProgram], int], str]
     curve: Callable[[DrawnRun, int, Path], None]
     curve_name: str
-    front_picture: Callable[[DrawnRun, Path], None]
+    front_picture: Callable[[DrawnRun, Path, Sequence[DrawnRun]], None]
     record_counters: bool = False
     extra_json: Callable[[Sequence[StoredProgram], Mapping[str, float]], dict[str, Any]] = lambda _front, _counters: {}
 

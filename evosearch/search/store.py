@@ -256,6 +256,11 @@ class Store:
         with _explained(self.folder):
             return dict(self._connection.execute(query))
 
+    def work(self) -> list[tuple[int, int]]:
+        """(number, work) of each slice, by its number."""
+        with _explained(self.folder):
+            return list(self._connection.execute("SELECT number, work FROM slices ORDER BY number"))
+
     def evaluations(self) -> Iterator[StoredEvaluation]:
         """Every evaluation that was kept, in the order of telling."""
         with _explained(self.folder):

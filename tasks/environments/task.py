@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from evosearch.errors import TaskError
 from evosearch.evolution.seeds import Layout
 from evosearch.language.op import OpSet
+from evosearch.search.policies.portable import Portable
 from evosearch.search.policies.task import Episode, Traits, Use, Weights
 from tasks.environments.gym import make
 from tasks.environments.mlp import load, mlp_layout
+from tasks.environments.portable import gym_portable
 from tasks.environments.scaling import Scaling, observe
 from tasks.environments.spaces import Acting, Reading, acting, reading
 
@@ -78,6 +80,13 @@ class Environment:
         """See `PolicyTask`."""
         player, sizes = self.player, np.array((self.player.reading.size, *self.hidden, self.player.acting.size))
         return [[player.play(flat, sizes, seed) for seed in own] for flat, own in zip(weights, seeds, strict=True)]
+
+    def portable(self, weights: Weights) -> Portable:
+        """See `evosearch.search.policies.portable`."""
+        player = self.player
+        sizes = (player.reading.size, *self.hidden, player.acting.size)
+        options = {**self.options, **({"max_episode_steps": self.steps} if self.steps else {})}
+        return gym_portable(self.env, options, player.reading, player.scaling, player.acting, sizes, weights)
 
     @property
     def player(self) -> Player:

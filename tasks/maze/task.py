@@ -17,18 +17,20 @@ from evosearch.backends.kernels import compile_modules
 from evosearch.errors import TaskError
 from evosearch.evolution.seeds import Layer, Layout
 from evosearch.language.op import OpSet
+from evosearch.search.policies.portable import Portable
 from evosearch.search.policies.task import Episode, Traits, Use, Weights
 from tasks.maze.geometry import GOAL, START, drawn_field, wall_rows
 from tasks.maze.image import EDGE, FILTERS1, FILTERS2, PIXEL, PLACES2, SIZE1, SIZE2, UNITS, VIEW
 from tasks.maze.kernel import INPUTS, OUTPUTS, REACHED
 from tasks.maze.picture import draw_maze
+from tasks.maze.portable import maze_portable
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Maze(ABC):
-    """What both mazes share: the score is minus the last distance to the goal, and the robot within 10 of it is there and stops.
+    """What both mazes share: the score is minus the last distance to the goal, and a robot within 10 of it is there and stops.
 
     Behaviour is the last place. Nothing is drawn at random: every episode of a network is the same.
 
@@ -106,6 +108,10 @@ class HardMaze(Maze):
                 *_outputs(self.hidden),
             )
         )
+
+    def portable(self, weights: Weights) -> Portable:
+        """See `evosearch.search.policies.portable`."""
+        return maze_portable(self.hidden, self.steps, kernels().network, weights)
 
     def _steer(self, batch: NDArray[np.float32], ends: Floats) -> None:
         kernels().episodes(batch.astype(np.float64), self.hidden, self.steps, *maze(), ends)

@@ -1,0 +1,125 @@
+"""What exported policies of the Hard Maze take along: the maze in plain Python, from the source of its kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evosearch.search.policies.portable import Carried, Portable
+from evosearch.search.policies.task import Weights
+from tasks.maze.geometry import GOAL, START, WALLS, wall_rows
+from tasks.maze.kernel import (
+    FINDERS,
+    INPUTS,
+    LIMIT,
+    OUTPUTS,
+    RADIUS,
+    RANGE,
+    REACHED,
+    at_goal,
+    blocked,
+    look,
+    move,
+    sense,
+    sine,
+)
+
+Floats = NDArray[np.float64]
+Act = Callable[[Any], Any]
+Show = Callable[[Any], Any] | None
+
+MAZE = {"START": START, "GOAL": GOAL, "WALLS": WALLS, "RADIUS": RADIUS, "LIMIT": LIMIT, "REACHED": REACHED}
+
+
+def maze_portable(hidden: int, steps: int, network: Callable[..., None], weights: Weights) -> Portable:
+    """Of a robot with range finders and so many hidden units, by the compiled kernel `network`."""
+    exact, inner = weights.astype(np.float64), np.empty(hidden + OUTPUTS)
+
+    def decide(observation: Any) -> tuple[Floats, Any]:
+        network(exact, hidden, observation, inner)
+        outputs = inner[hidden:].copy()
+        return outputs, action(outputs)
+
+    return Portable(
+        network={
+            "hidden": f"Linear({INPUTS}, {hidden})",
+            "tanh": "Tanh()",
+            "output": f"Linear({hidden}, {OUTPUTS})",
+            "sigmoid": "Sigmoid()",
+        },
+        turned={"hidden.weight": ((INPUTS, hidden), (1, 0))},
+        precision="float64",
+        inputs=Carried(inputs),
+        action=Carried(action),
+        episode=Carried(episode, {"steps": steps}),
+        decide=decide,
+        helpers=(wall_rows, sine, blocked, move, at_goal, look, sense, feel, segment, drawn, walk),
+        constants={**MAZE, "INPUTS": INPUTS, "FINDERS": FINDERS, "RANGE": RANGE},
+    )
+
+
+# The rest stands in exported files
+
+
+def inputs(observation: Floats) -> Floats:
+    """1, six range finders from the right over the front to the left and the back, four radar slices towards the goal."""
+    return observation
+
+
+def action(outputs: Floats) -> Floats:
+    """Turning rate and speed change by these less 1/2."""
+    return outputs
+
+
+def episode(act: Act, seed: int, show: Show, steps: int) -> float:  # noqa: ARG001
+    """Steer the robot until it is at the goal, or for so many steps: minus the last distance. The seed changes nothing."""
+    return walk(act, feel, show, steps)
+
+
+def feel(robot: Floats, c: float, s: float, walls: Floats) -> Floats:
+    """What its range finders and its radar say."""
+    seen, rays = np.empty(INPUTS), np.ones((3, 8))
+    with np.errstate(divide="ignore", invalid="ignore"):  # rays that are parallel to a wall
+        sense(robot[0], robot[1], c, s, walls, np.array(GOAL), rays, seen)
+    return seen
+
+
+def walk(act: Act, observe: Callable[[Floats, float, float, Floats], Any], show: Show, steps: int) -> float:
+    """An episode of a robot with any sensors."""
+    walls, goal, robot, path = wall_rows(), np.array(GOAL), np.array([*START, 0.0, 0.0, 0.0]), [START]
+    for _ in range(steps):
+        c, s = sine(robot[2] + 0.25), sine(robot[2])
+        turn, push = act(observe(robot, c, s, walls))
+        move(robot, c, s, turn, push, walls)
+        path.append((float(robot[0]), float(robot[1])))
+        if show is not None:
+            show(drawn(path))
+        if at_goal(robot[0], robot[1], goal):
+            break
+    return -float(((robot[0] - GOAL[0]) ** 2 + (robot[1] - GOAL[1]) ** 2) ** 0.5)
+
+
+def drawn(path: list[tuple[float, float]]) -> NDArray[np.uint8]:
+    """The map with the robot's way so far, two points a unit: uint8 (height, width, 3)."""
+    image = np.full((424, 408, 3), 255, np.uint8)
+    angle = np.linspace(0.0, 2.0 * np.pi, 100)
+    for centre, radius, colour in ((GOAL, REACHED, (44, 160, 44)), (path[-1], RADIUS, (214, 39, 40))):
+        ring = [(centre[0] + radius * x, centre[1] + radius * y) for x, y in zip(np.cos(angle), np.sin(angle))]  # noqa: B905
+        for one, other in zip(ring, ring[1:]):  # noqa: B905, RUF007
+            segment(image, one, other, colour)
+    for x1, y1, x2, y2 in WALLS:
+        segment(image, (x1, y1), (x2, y2), (0, 0, 0))
+    for one, other in zip(path, path[1:]):  # noqa: B905, RUF007
+        segment(image, one, other, (11, 110, 153))
+    return image[::-1]
+
+
+def segment(image: NDArray[np.uint8], one: tuple[float, float], other: tuple[float, float], colour: tuple[int, ...]) -> None:
+    """A straight line, two points wide, in place."""
+    count = 2 + int(4 * max(abs(one[0] - other[0]), abs(one[1] - other[1])))
+    column, row = (np.linspace(2 * one[n], 2 * other[n], count).astype(int) for n in (0, 1))
+    for right, up in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        image[row + up, column + right] = colour
