@@ -86,6 +86,16 @@ def without_dead_code(program: Program) -> Program:
     return program if all(keep) else _rebuild(program, keep)
 
 
+def bypassed(program: Program, value: int, by: Operand) -> Program:
+    """The program whose instructions and outputs read `by` in place of `value`; its types may not fit."""
+
+    def moved(operand: Operand) -> Operand:
+        return by if isinstance(operand, int) and operand == value else operand
+
+    instructions = tuple(Instruction(item.op, tuple(map(moved, item.args))) for item in program.instructions)
+    return Program(program.signature, instructions, tuple(map(moved, program.outputs)), program.names)
+
+
 def _rebuild(program: Program, keep: Sequence[bool]) -> Program:
     numbers: list[int] = list(range(program.n_inputs))
     instructions: list[Instruction] = []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from evosearch.language import rewrite
-from evosearch.language.infer import cost, without_dead_code
+from evosearch.language.infer import bypassed, cost, without_dead_code
 from evosearch.language.op import OpSet
 from evosearch.language.program import Const, Instruction, Operand, Program
 from evosearch.winners.fitter import Fitter, one_output
@@ -95,18 +95,8 @@ def _shorter(program: Program, ops: OpSet) -> Iterator[tuple[str, Program]]:
         value = program.n_inputs + position
         for arg in dict.fromkeys(instruction.args):
             for source in (program, _negated(program, value, ops)):
-                if source is not None and one_output(shorter := _bypassed(source, value, arg)):
+                if source is not None and one_output(shorter := without_dead_code(bypassed(source, value, arg))):
                     yield _text(program, position), shorter
-
-
-def _bypassed(program: Program, value: int, by: Operand) -> Program:
-    """The program whose instructions read `by` in place of `value`."""
-
-    def moved(operand: Operand) -> Operand:
-        return by if isinstance(operand, int) and operand == value else operand
-
-    instructions = tuple(Instruction(item.op, tuple(map(moved, item.args))) for item in program.instructions)
-    return without_dead_code(Program(program.signature, instructions, tuple(map(moved, program.outputs))))
 
 
 def _negated(program: Program, value: int, ops: OpSet) -> Program | None:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosearch.errors import MissingDependencyError, TaskError, nearest
+from tasks.training.data import digits
 
 Array = NDArray[Any]
 
@@ -62,20 +63,20 @@ def _load(name: str, folder: str) -> Examples:
         return _text(rest)
     if name not in _SKLEARN:
         raise TaskError(f"unknown data set '{name}'.{nearest(name, NAMES)} Or text:FILE for a text of your own.")
-    try:
-        from sklearn import datasets
-    except ImportError:
-        raise MissingDependencyError("the data sets need scikit-learn: pip install scikit-learn") from None
-    return _SKLEARN[name](datasets)
+    return _SKLEARN[name]()
 
 
-def _digits(datasets: Any) -> Examples:
-    bunch = datasets.load_digits()
-    return Examples((bunch.images / 16.0).astype(np.float32), bunch.target.astype(np.int64), 10)
+def _digits() -> Examples:
+    known = digits()
+    return Examples(known.x.reshape(-1, known.side, known.side), known.y.astype(np.int64), known.classes)
 
 
-def _table(loader: str, classes: int) -> Callable[[Any], Examples]:
-    def read(datasets: Any) -> Examples:
+def _table(loader: str, classes: int) -> Callable[[], Examples]:
+    def read() -> Examples:
+        try:
+            from sklearn import datasets
+        except ImportError:
+            raise MissingDependencyError("the data sets need scikit-learn: pip install scikit-learn") from None
         bunch = getattr(datasets, loader)()
         x = _standard(bunch.data)
         y = bunch.target.astype(np.int64) if classes else _standard(bunch.target)
@@ -89,7 +90,7 @@ def _standard(values: Array) -> Array:
     return np.asarray((values - values.mean(0)) / (values.std(0) + 1e-12), np.float32)
 
 
-_SKLEARN: dict[str, Callable[[Any], Examples]] = {
+_SKLEARN: dict[str, Callable[[], Examples]] = {
     "digits": _digits,
     "breast-cancer": _table("load_breast_cancer", 2),
     "wine": _table("load_wine", 3),

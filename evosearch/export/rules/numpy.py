@@ -6,11 +6,11 @@ from evosearch.backends.arrays import lower
 from evosearch.backends.torch_source import sums_over_all
 from evosearch.errors import ExportError
 from evosearch.export.rules.expressions import Statements
-from evosearch.export.rules.info import RuleInfo, decay_note, header, rate_note
+from evosearch.export.rules.info import RuleInfo
 from evosearch.export.rules.prepared import prepare
 from evosearch.export.rules.runtime import source
-from evosearch.export.rules.selfcheck import CHECK_LISTS, CHECK_NUMPY, check_fields
-from evosearch.export.rules.template import indented, quoted, render
+from evosearch.export.rules.selfcheck import CHECK_LISTS, CHECK_NUMPY, shared_fields
+from evosearch.export.rules.template import indented, render
 from evosearch.export.runtime import source as float_source
 from evosearch.language.program import Program
 
@@ -144,20 +144,13 @@ def _render(rule: Program, info: RuleInfo, library: str) -> str:
     values = {"step": real.format("count"), "lr": real.format("lr"), "weight_decay": "self.weight_decay"}
     flags = {"numpy": bool(library), "in_turn": in_turn}
     fields = {
+        **shared_fields(rule, prepared, info),
         "name": info.class_name,
-        "header": header(rule, info),
-        "states": quoted(prepared.states),
-        "rate_note": rate_note(prepared),
-        "decay_note": decay_note(prepared),
-        "lr": repr(info.lr if prepared.own_rate else 1.0),
-        "decay": repr(prepared.decay),
         "run": "_together([self._update(*one) for one in tensors])" if in_turn else "[self._update(*one) for one in tensors]",
         "call": ", ".join(values[name] for name in names),
-        "rest": ", ".join(prepared.arguments[2:]),
         "update": body,
         "together": source("_together").rstrip(),
         "helpers": "" if library else _helpers(body),
-        **check_fields(rule, prepared),
     }
     return render(_MODULE + (CHECK_NUMPY if library else CHECK_LISTS), flags, fields)
 

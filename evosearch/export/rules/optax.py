@@ -5,11 +5,11 @@ from __future__ import annotations
 from evosearch.backends.arrays import lower
 from evosearch.backends.torch_source import sums_over_all
 from evosearch.export.rules.expressions import Statements
-from evosearch.export.rules.info import RuleInfo, decay_note, header, rate_note
+from evosearch.export.rules.info import RuleInfo
 from evosearch.export.rules.prepared import prepare
 from evosearch.export.rules.runtime import source
-from evosearch.export.rules.selfcheck import CHECK_OPTAX, check_fields
-from evosearch.export.rules.template import indented, quoted, render
+from evosearch.export.rules.selfcheck import CHECK_OPTAX, shared_fields
+from evosearch.export.rules.template import indented, render
 from evosearch.language.program import Program
 
 _MODULE = '''\
@@ -123,22 +123,14 @@ def render_optax(rule: Program, info: RuleInfo) -> str:
         "in_turn": in_turn,
         "reduces": any(instruction.op.reduces for instruction in lowered.program.instructions),
     }
-    rest = prepared.arguments[2:]
-    numbers = ", ".join(rest[len(prepared.states) :])
+    numbers = ", ".join(prepared.arguments[2 + len(prepared.states) :])
     steps = f"[_step(*one, {numbers}) for one in zip(leaves, *columns)]"
     fields = {
+        **shared_fields(rule, prepared, info),
         "name": info.function_name,
-        "header": header(rule, info),
-        "states": quoted(prepared.states),
         "fields": "".join(f"    {name}: Any\n" for name in prepared.states),
-        "rate_note": rate_note(prepared),
-        "decay_note": decay_note(prepared),
-        "lr": repr(info.lr if prepared.own_rate else 1.0),
-        "decay": repr(prepared.decay),
         "run": f"_together({steps})" if in_turn else steps,
-        "rest": ", ".join(rest),
         "update": indented(Statements(lowered, prepared, "jnp").lines),
         "together": source("_together").rstrip(),
-        **check_fields(rule, prepared),
     }
     return render(_MODULE + CHECK_OPTAX, flags, fields)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from evosearch.backends.arrays import literal
+from evosearch.export.rules.info import RuleInfo, decay_note, header, rate_note
 from evosearch.export.rules.prepared import PreparedRule
 from evosearch.export.rules.runtime import source
 from evosearch.export.rules.steps import RATE, SHAPES, TOLERANCE, reference_steps
+from evosearch.export.rules.template import quoted
 from evosearch.language.program import Program
 
 
-def check_fields(rule: Program, prepared: PreparedRule) -> dict[str, str]:
-    """The fields of the templates below."""
+def shared_fields(rule: Program, prepared: PreparedRule, info: RuleInfo) -> dict[str, str]:
+    """The fields that all templates have, those below among them."""
     steps = reference_steps(rule)
     rows = "\n".join(_row(row) for row in steps.rows)
     return {
+        "header": header(rule, info),
+        "states": quoted(prepared.states),
+        "rate_note": rate_note(prepared),
+        "decay_note": decay_note(prepared),
+        "lr": repr(info.lr if prepared.own_rate else 1.0),
+        "decay": repr(prepared.decay),
+        "rest": ", ".join(prepared.arguments[2:]),
         "shapes": repr(SHAPES),
         "steps": str(steps.steps),
         "rate": repr(RATE if prepared.own_rate else 1.0),

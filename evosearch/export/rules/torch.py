@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from evosearch.backends.arrays import Lowered, lower
 from evosearch.backends.torch_source import Source, sums_over_all, torch_source
-from evosearch.export.rules.info import RuleInfo, decay_note, header, identity, rate_note
+from evosearch.export.rules.info import RuleInfo, identity
 from evosearch.export.rules.prepared import PreparedRule, prepare
-from evosearch.export.rules.selfcheck import CHECK_TORCH, check_fields
-from evosearch.export.rules.template import indented, quoted, render
+from evosearch.export.rules.selfcheck import CHECK_TORCH, shared_fields
+from evosearch.export.rules.template import indented, render
 from evosearch.export.rules.torch_template import OPTIMIZER
 from evosearch.language.program import Program
 
@@ -30,20 +30,13 @@ def render_torch(rule: Program, info: RuleInfo) -> str:
         "math": "math." in single + lists,
     }
     fields = {
+        **shared_fields(rule, prepared, info),
         "name": info.class_name,
-        "header": header(rule, info),
         "identity": identity(rule),
-        "rate_note": rate_note(prepared),
-        "decay_note": decay_note(prepared),
-        "lr": repr(info.lr if prepared.own_rate else 1.0),
-        "decay": repr(prepared.decay),
-        "states": quoted(prepared.states),
-        "rest": ", ".join(prepared.arguments[2:]),
         "flat": ", ".join(("p", "grad", *prepared.states)),
         "numbers": ", ".join(prepared.arguments[2 + len(prepared.states) :]),
         "update": single,
         "update_lists": lists,
-        **check_fields(rule, prepared),
     }
     return render(OPTIMIZER + CHECK_TORCH, flags, fields)
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from evosearch.errors import ProgramError
 from evosearch.evaluation.decay import find_decay
-from evosearch.language.infer import ancestors, check_types, cost, without_dead_code
+from evosearch.language.infer import ancestors, bypassed, check_types, cost, without_dead_code
 from evosearch.language.op import OpSet
 from evosearch.language.optimizer import RATE, check_rule
-from evosearch.language.program import Const, Instruction, Operand, Program
+from evosearch.language.program import Const, Operand, Program
 from evosearch.winners.rules.approximate import approximations
 from evosearch.winners.rules.canonical import canonical, in_units, rate_scale
 from evosearch.winners.rules.trial import Effect, Margin, Scoring, Trial
@@ -183,12 +183,7 @@ def _shown(rule: Program, operand: Operand) -> str:
 
 def _bypassed(rule: Program, value: int, by: Operand) -> Program | None:
     """The rule whose statements read `by` in place of `value`; None where types do not fit any more."""
-
-    def moved(operand: Operand) -> Operand:
-        return by if isinstance(operand, int) and operand == value else operand
-
-    instructions = tuple(Instruction(item.op, tuple(map(moved, item.args))) for item in rule.instructions)
-    other = Program(rule.signature, instructions, tuple(map(moved, rule.outputs)), rule.names)
+    other = bypassed(rule, value, by)
     try:
         check_types(other)
     except ProgramError:
