@@ -67,6 +67,11 @@ def add_noise(weights: NDArray[np.float32], seed: int, scale: float, start: int 
     load().add_normals(weights, np.uint64(seed), np.float32(scale), start, quantiles())
 
 
+def add_noises(weights: NDArray[np.float32], seeds: NDArray[np.int64], scales: NDArray[np.float64]) -> None:
+    """`add_noise` to each row of weights (n, size) by its own seed and scale; a row of scale 0 stays as it is."""
+    load().add_rows(weights, seeds.astype(np.uint64), scales.astype(np.float32), quantiles())
+
+
 @kernel
 def words(key0: np.uint32, key1: np.uint32, counter: int, first: NDArray[np.uint32], second: NDArray[np.uint32]) -> None:
     """Threefry-2x32-13 of the counters (counter, 0), (counter + 1, 0), ...: first, second uint32 (n,)."""
@@ -138,3 +143,13 @@ def add_normals(
             if end - low > HALF:
                 normals(second, value, bits, table, scale, buffer[HALF:])
             weights[here:end] = buffer[here - low : end - low]
+
+
+@kernel
+def add_rows(
+    weights: NDArray[np.float32], seeds: NDArray[np.uint64], scales: NDArray[np.float32], table: NDArray[np.float32]
+) -> None:
+    """As `add_noises`."""
+    for n in range(weights.shape[0]):
+        if scales[n] != 0.0:
+            add_normals(weights[n], seeds[n], scales[n], 0, table)

@@ -181,6 +181,11 @@ def power_of(word: int, sigma: float) -> float:
     return sigma * 2.0 ** ((word >> SEED_BITS) - MIDDLE)
 
 
+def powers_of(words: NDArray[np.int64], sigma: float) -> NDArray[np.float64]:
+    """`power_of` many genes."""
+    return np.ldexp(sigma, (words >> SEED_BITS) - MIDDLE)
+
+
 def initial_weights(seed: int, layout: Layout) -> NDArray[np.float32]:
     """N(0, 1) times each layer's scale, biases 0: float32 (layout.size,); the scales are 1/sqrt(fan_in) in the paper."""
     weights = np.zeros(layout.size, dtype=np.float32)

@@ -20,7 +20,7 @@ from evosearch.search.checkpoint import decode, encode
 from evosearch.search.config import read_config
 from evosearch.search.policies.breeding import archived
 from evosearch.search.policies.decode import Decoder
-from evosearch.search.policies.member import chain
+from evosearch.search.policies.member import FRESH, chain
 from evosearch.search.policies.novelty import novelty
 from evosearch.search.protocol import Job, Told
 from evosearch.search.store import Store
@@ -105,6 +105,15 @@ def test_the_elite_is_chosen_by_validation_and_tested_apart(tmp_path: Path) -> N
     assert abs(best["test"]["mean"] - true) < 0.25
 
 
+def test_how_episodes_are_cut_into_jobs_changes_nothing(tmp_path: Path) -> None:
+    whole, cut = start(tmp_path, 120, NOISY), start(tmp_path, 120, [*NOISY, ("search.batch", 2), ("search.chunk", 9)])
+    assert cut.totals["slices"] > whole.totals["slices"]
+    assert [(one.key, one.metrics) for one in cut.programs] == [(one.key, one.metrics) for one in whole.programs]
+    assert [(one.function, one.scores) for one in cut.evaluations_kept()] == [
+        (one.function, one.scores) for one in whole.evaluations_kept()
+    ]
+
+
 def test_truncation_climbs_and_novelty_spreads(tmp_path: Path) -> None:
     best = {name: start(tmp_path, 600, algorithm=name).front()[-1].metrics["score"] for name in ("ga", "random", "es")}
     assert best["ga"] > -0.5 > best["random"] and best["es"] > best["random"]
@@ -117,12 +126,12 @@ def test_truncation_climbs_and_novelty_spreads(tmp_path: Path) -> None:
 
 def test_novelty_is_the_mean_distance_to_the_nearest() -> None:
     rng = np.random.default_rng(0)
-    behaviour, archive = rng.normal(size=(20, 3)), rng.normal(size=(7, 3))
+    behaviour, archive = rng.normal(size=(20, 3)), rng.normal(size=(300, 3))
     behaviour[3, 1] = np.nan
     found = novelty(behaviour, archive, 4)
     others = np.vstack([archive, behaviour])
     for n, row in enumerate(behaviour):
-        distances = np.delete(((others - row) ** 2).sum(axis=1), 7 + n)
+        distances = np.delete(((others - row) ** 2).sum(axis=1), 300 + n)
         expected = np.sort(distances[~np.isnan(distances)])[:4].mean() if n != 3 else np.nan
         assert found[n] == pytest.approx(expected, nan_ok=True)
     assert np.isfinite(novelty(behaviour[:2], np.empty((0, 0)), 25)).all()
@@ -139,6 +148,11 @@ def test_a_child_costs_one_draw_and_is_what_its_genome_says(tmp_path: Path) -> N
         assert decoder.parent(words[:n].tobytes()).tobytes() == Genome(whole.sigma, whole.genes[:n]).weights(LAYOUT).tobytes()
     assert decoder.child(words[:-1].tobytes(), int(words[-1]), 1).tobytes() == whole.weights(LAYOUT).tobytes()
     assert draws == [*words[1:].tolist(), words[-1]]
+    rows = np.array([[0, words[1], 1], [1, words[0], -1], [0, 7, 0], [0, 2**31 + 5, 1]])  # a parent as it is, another power
+    parents = [words[:1].tobytes(), words.tobytes()]
+    for each in (rows, np.vstack([rows, [[FRESH, 9, 1]]])):
+        made = [weights.tobytes() for weights in decoder.children(parents, each)]
+        assert made == [decoder.child(None if place < 0 else parents[place], *rest).tobytes() for place, *rest in each.tolist()]
     assert genome.key == chain(words)[-1].hex() and genome.metrics["weights"] == weights_hash(whole.weights(LAYOUT))
 
 

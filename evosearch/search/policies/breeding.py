@@ -105,6 +105,8 @@ class Truncation:
         self._settings = settings
         self._parents: tuple[Member, ...] = () if start is None else (start,)
         self._archive: Floats = np.empty((0, 0))
+        if settings.algorithm in ("novelty", "blend"):
+            novelty(np.zeros((2, 2)), np.zeros((0, 2)), 1)  # loads its kernel before the clock starts
 
     def brood(self, generation: int) -> Brood:
         """Each child has one parent, drawn uniformly; the first ones, and those of random search, have none."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evosearch.evolution.noise import add_noise
-from evosearch.evolution.seeds import Layout, initial_weights, power_of, seed_of
+from evosearch.evolution.noise import add_noise, add_noises
+from evosearch.evolution.seeds import Layout, initial_weights, power_of, powers_of, seed_of
+from evosearch.search.policies.member import FRESH
 from evosearch.search.policies.task import Weights
 
 ROOM = 640 << 20
-"""Bytes of parents' weights that a process keeps: 40 networks of four million weights."""
+"""Bytes of parents that a process keeps, weights and genes: 40 networks of four million weights."""
+BATCH = 1 << 20
+"""Bytes of children's weights that are made at once; one of a large network is made after another is played."""
 
 
 class Decoder:
@@ -20,7 +25,7 @@ class Decoder:
     def __init__(self, layout: Layout, power: float, room: int = ROOM) -> None:
         self.layout = layout
         self._power = float(np.float32(power))
-        self._most = max(1, room // (4 * layout.size))
+        self._room, self._held = room, 0
         self._kept: OrderedDict[bytes, Weights] = OrderedDict()
         self._buffer = np.empty(layout.size, np.float32)
 
@@ -31,8 +36,10 @@ class Decoder:
         found = self._kept.get(data)
         if found is None:
             found = self._kept[data] = self._decode(data)
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            self._held += len(data) + found.nbytes
+            while self._held > self._room and len(self._kept) > 1:
+                name, dropped = self._kept.popitem(last=False)
+                self._held -= len(name) + dropped.nbytes
         self._kept.move_to_end(data)
         return found
 
@@ -56,6 +63,19 @@ class Decoder:
         if sign:
             self.mutate(self._buffer, word, sign)
         return self._buffer
+
+    def children(self, parents: Sequence[bytes | Weights], rows: NDArray[np.int64]) -> Iterable[Weights]:
+        """Weights of children one after another, each valid until the next; of small networks all are made at once.
+
+        Args:
+            rows: (n, 3) place of the parent or `FRESH`, gene, sign of its noise (0: none).
+        """
+        if 4 * self.layout.size * len(rows) > BATCH or (rows[:, 0] == FRESH).any():
+            return (self.child(None if place == FRESH else parents[place], *rest) for place, *rest in rows.tolist())
+        weights = np.array([self.parent(one) for one in parents])[rows[:, 0]]
+        words, signs = rows[:, 1], rows[:, 2]
+        add_noises(weights, seed_of(words), signs * powers_of(words, self._power))
+        return weights
 
     def mutate(self, weights: Weights, word: int, sign: int) -> None:
         """Add a gene's noise, or take it away, in place."""

@@ -57,7 +57,7 @@ class Elites:
         self._settings, self._layout, self._noisy, self._traits = settings, layout, traits.noisy, traits
         self.current: Champion | None = None
         self.candidates: tuple[Member, ...] = ()
-        self._found: list[Floats | None] = []
+        self._found: list[Floats] = []
         self._tests: dict[str, _Test] = {}
         self._best = -math.inf
         self._known: list[str] = []
@@ -78,21 +78,19 @@ class Elites:
         room = self._settings.candidates - (elite is not None)
         children = [brood.member(int(place), self._settings.power) for place in order[:room]]
         self.candidates = (*(() if elite is None else (elite.member,)), *children)
-        self._found = [None] * len(self.candidates)
+        self._found = [np.full(self._settings.validation, np.nan) for _ in self.candidates]
 
-    def take_validation(self, place: int, scores: Floats) -> None:
-        """Take a candidate's scores."""
-        self._found[place] = scores
+    def take_validation(self, place: int, first: int, scores: Floats) -> None:
+        """Take some of a candidate's episodes."""
+        self._found[place][first : first + len(scores)] = scores
 
     def choose(self, generation: int, frames: Mapping[str, int]) -> Champion | None:
         """The elite of the generation becomes `current`; returned where it is better than all before it."""
         if self._noisy and self.candidates:
-            means = [float(np.mean(found)) for found in self._found if found is not None]
+            means = [float(np.mean(found)) for found in self._found]
             best = int(np.argmax([-math.inf if math.isnan(mean) else mean for mean in means]))
             if not math.isnan(means[best]):
-                validation = self._found[best]
-                assert validation is not None
-                self.current = Champion(self.candidates[best], means[best], validation, generation)
+                self.current = Champion(self.candidates[best], means[best], self._found[best], generation)
             self.candidates, self._found = (), []
         elite = self.current
         if elite is None or elite.score <= self._best or elite.member.key.hex() in (*self._known, *self._tests):
@@ -159,7 +157,7 @@ class Elites:
         return {
             "current": _plain(self.current),
             "candidates": [member.data for member in self.candidates],
-            "found": list(self._found),
+            "found": [found.copy() for found in self._found],
             "tests": [(_plain(test.champion), test.scores.copy(), test.left) for test in self._tests.values()],
             "best": self._best,
             "known": list(self._known),

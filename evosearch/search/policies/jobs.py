@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from evosearch.evolution.seeds import weights_hash
 from evosearch.search.config import RunConfig
 from evosearch.search.policies.decode import Decoder
-from evosearch.search.policies.member import FRESH
 from evosearch.search.policies.novelty import novelty
 from evosearch.search.policies.settings import PolicySettings
 from evosearch.search.policies.task import Episode, PolicyTask, Use, Weights
@@ -40,6 +39,7 @@ def warm(run: str, progress: Callable[[str], None]) -> None:
     """Compile what workers and the search call; the search then takes its kernels from the cache."""
     shop = workshop(run)
     shop.decoder.child(bytes(4), 0, 1)
+    next(iter(shop.decoder.children([bytes(4)], np.array([[0, 0, 1]]))))
     novelty(np.zeros((2, 2)), np.zeros((0, 2)), 1)
     shop.task.warm(progress)
 
@@ -60,12 +60,7 @@ def run_children(
         "failures": what environments raised.
     """
     shop = workshop(run)
-
-    def weights() -> Iterator[Weights]:
-        for base, word, sign in children.tolist():
-            yield shop.decoder.child(None if base == FRESH else bases[base], word, sign)
-
-    return _columns(shop.task.episodes(weights(), seeds, "training"))
+    return _columns(shop.task.episodes(shop.decoder.children(bases, children), seeds, "training"))
 
 
 def run_candidate(run: str, data: bytes | Weights, seeds: Sequence[int], use: Use) -> dict[str, Any]:
@@ -88,9 +83,13 @@ def run_candidate(run: str, data: bytes | Weights, seeds: Sequence[int], use: Us
 def _columns(episodes: Sequence[Sequence[Episode]]) -> dict[str, Any]:
     behaviour = [each[-1].behaviour for each in episodes]
     width = max(map(len, behaviour), default=0)
+    scores, frames = np.zeros(len(episodes)), np.zeros(len(episodes), np.int64)
+    for column in zip(*episodes, strict=True):  # all play equally many episodes: the first of each, the second, ...
+        scores += [one.score for one in column]
+        frames += [one.frames for one in column]
     return {
-        "scores": np.array([sum(one.score for one in each) / len(each) for each in episodes]),
-        "frames": np.array([sum(one.frames for one in each) for each in episodes], np.int64),
+        "scores": scores / len(episodes[0]),
+        "frames": frames,
         "behaviour": np.array([row or (np.nan,) * width for row in behaviour], np.float64).reshape(len(episodes), width),
         "failures": [one.failure for each in episodes for one in each if one.failure],
     }

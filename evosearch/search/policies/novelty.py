@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from evosearch.backends.kernels import compile_modules, kernel
 
 Floats = NDArray[np.float64]
+BLOCK = 64
+"""Others that are passed over together where none of them is near."""
 
 
 def novelty(behaviour: Floats, archive: Floats, neighbours: int) -> Floats:
@@ -44,16 +46,23 @@ def nearest_means(others: Floats, count: int, neighbours: int, out: Floats) -> N
                 distance[j] += (others[k, j] - centre) ** 2
         held = 0
         limit = np.inf
-        for j in range(total):
-            if j != own and (distance[j] < limit or (held < wanted and distance[j] == distance[j])):
-                place = held if held < wanted else wanted - 1
-                while place > 0 and best[place - 1] > distance[j]:
-                    best[place] = best[place - 1]
-                    place -= 1
-                best[place] = distance[j]
-                held = min(held + 1, wanted)
-                if held == wanted:
-                    limit = best[wanted - 1]
+        for first in range(0, total, BLOCK):
+            stop = min(first + BLOCK, total)
+            near = 0
+            for j in range(first, stop):  # a sum, which is a vector's work; a search for places is not
+                near += 1 if distance[j] < limit else 0
+            if near == 0 and held == wanted:
+                continue
+            for j in range(first, stop):
+                if j != own and (distance[j] < limit or (held < wanted and distance[j] == distance[j])):
+                    place = held if held < wanted else wanted - 1
+                    while place > 0 and best[place - 1] > distance[j]:
+                        best[place] = best[place - 1]
+                        place -= 1
+                    best[place] = distance[j]
+                    held = min(held + 1, wanted)
+                    if held == wanted:
+                        limit = best[wanted - 1]
         mean = 0.0
         for j in range(held):
             mean += best[j]

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
 
 from evosearch.evolution.seeds import Layout
 from evosearch.search.policies.breeding import Breeder, Brood, Floats, training_seeds
-from evosearch.search.policies.elite import Champion, Elites, test_seeds, validation_seeds
+from evosearch.search.policies.elite import Elites, test_seeds, validation_seeds
 from evosearch.search.policies.member import FRESH, child_key
 from evosearch.search.policies.settings import PolicySettings
 from evosearch.search.policies.task import Traits
@@ -36,13 +37,13 @@ _OPERATORS = {1: "mutation", -1: "mirror", 0: "centre"}
 
 @dataclass(frozen=True)
 class _Ticket:
-    """A job in the making: children `first` to `stop`, candidate number `first`, or test episodes `first` to `stop`."""
+    """A job in the making: children `first` to `stop`, or episodes `first` to `stop` of a candidate's validation or test."""
 
     number: int
     kind: Kind
     first: int
     stop: int
-    key: str = ""  # of the champion that is tested
+    key: str = ""  # of the champion that is tested; the number of the candidate that is validated
 
 
 class PolicySearch(Queued[_Ticket]):
@@ -83,9 +84,9 @@ class PolicySearch(Queued[_Ticket]):
         if ticket.kind == "children":
             evaluated = self._take_children(ticket, result)
         else:
-            self._elites.take_validation(ticket.first, result["scores"])
+            self._elites.take_validation(int(ticket.key), ticket.first, result["scores"])
         count = len(evaluated)
-        if not any(t.kind == ticket.kind for t in self._waiting()):
+        if not any(other.kind == ticket.kind for other in chain(self._open.values(), self._queue)):
             # The last children count when their generation ends, so that a run that stops there has its elite.
             self._owed += count
             counters["generations"] = self._advance(ticket.kind)
@@ -109,7 +110,7 @@ class PolicySearch(Queued[_Ticket]):
         self._behaviour: Floats = np.empty((count, 0))
         first, most = 0, self._settings.chunk
         while first < count:  # smaller jobs at the end, for all workers wait for the last one
-            stop = min(count, first + (most if count - first > 2 * most else -(-most // 2)))
+            stop = min(count, first + (most if count - first > most else -(-most // 4)))
             self._add("children", first, stop)
             first = stop
 
@@ -128,10 +129,10 @@ class PolicySearch(Queued[_Ticket]):
             seeds = self._seeds[ticket.first : ticket.stop]
             return Job(ticket.number, CHILDREN, {"run": self._run, "bases": bases, "children": children, "seeds": seeds})
         if ticket.kind == "validation":
-            member, played = self._elites.candidates[ticket.first], validation_seeds(self._settings, self._generation)
+            member, played = self._elites.candidates[int(ticket.key)], validation_seeds(self._settings, self._generation)
         else:
-            member = self._elites.tested(ticket.key)
-            played = test_seeds(self._settings, self._noisy)[ticket.first : ticket.stop]
+            member, played = self._elites.tested(ticket.key), test_seeds(self._settings, self._noisy)
+        played = played[ticket.first : ticket.stop]
         return Job(ticket.number, CANDIDATE, {"run": self._run, "data": member.sent, "seeds": played, "use": ticket.kind})
 
     def _take_children(self, ticket: _Ticket, result: Any) -> tuple[Evaluated, ...]:
@@ -151,7 +152,7 @@ class PolicySearch(Queued[_Ticket]):
             self._elites.propose(self._brood, self._scores, self._generation)
             if self._noisy and self._elites.candidates:
                 for place in range(len(self._elites.candidates)):
-                    self._add("validation", place, place + 1)
+                    self._add_episodes("validation", self._settings.validation, str(place))
                 return 0.0
         champion = self._elites.choose(self._generation, self._frames)
         elite = self._elites.current
@@ -159,14 +160,14 @@ class PolicySearch(Queued[_Ticket]):
         self._breeder.select(self._generation, self._brood, self._scores, self._behaviour, member)
         self._generation += 1
         if champion is not None:
-            self._add_tests(champion)
+            self._add_episodes("test", len(test_seeds(self._settings, self._noisy)), champion.member.key.hex())
         self._start()
         return 1.0
 
-    def _add_tests(self, champion: Champion) -> None:
-        episodes, batch = len(test_seeds(self._settings, self._noisy)), self._settings.validation
-        for first in range(0, episodes, batch):
-            self._add("test", first, min(first + batch, episodes), champion.member.key.hex())
+    def _add_episodes(self, kind: Kind, count: int, key: str) -> None:
+        batch = self._settings.batch or self._settings.validation
+        for first in range(0, count, batch):
+            self._add(kind, first, min(first + batch, count), key)
 
     # Stop and go on
 
@@ -197,22 +198,13 @@ class PolicySearch(Queued[_Ticket]):
         self._wait_again(_Ticket(*row) for row in state["tickets"])
 
 
-
-
 def _evaluated(origins: Sequence[_Origin], child: list[int], score: float, behaviour: list[float], frames: int) -> Evaluated:
     base, word, sign = child
     key, name, size = origins[base]
     own = key if sign == 0 else child_key(key, word)
-    return Evaluated(
-        function=int.from_bytes(own, "big") ^ (sign < 0),
-        rung=-1 if score != score else 0,
-        scores=(score, *behaviour),
-        live=size,
-        operator="initial" if base == FRESH else _OPERATORS[sign],
-        ancestor=name,
-        work=frames,
-        text=str(word),
-    )
+    function = int.from_bytes(own, "big") ^ (sign < 0)
+    operator = "initial" if base == FRESH else _OPERATORS[sign]
+    return Evaluated(function, -1 if score != score else 0, (score, *behaviour), size, operator, name, frames, str(word))
 
 
 def _origins(brood: Brood) -> list[_Origin]:

@@ -23,6 +23,7 @@ class PolicySettings(Settings):
         candidates: how many compete to be the elite of a noisy task, the last elite among them.
         validation: episodes that choose the elite, of each candidate.
         test: episodes that a new elite is reported with; they choose nothing.
+        batch: most episodes of one job of validation or test; 0 for all that a validation has.
         neighbours: how many of the nearest behaviours novelty is the mean distance to.
         archive: share of the children whose behaviour novelty remembers.
         novelty: weight of novelty in a blend, beside the score.
@@ -41,6 +42,7 @@ class PolicySettings(Settings):
     candidates: int = 10
     validation: int = 30
     test: int = 200
+    batch: int = 0
     neighbours: int = 25
     archive: float = 0.01
     novelty: float = 0.5
@@ -51,6 +53,8 @@ class PolicySettings(Settings):
         super().__post_init__()
         self.at_least_one("population", "parents", "chunk", "candidates", "validation", "test", "neighbours")
         self.shares("archive", "novelty", "decay")
+        if self.batch < 0:
+            raise ConfigError(f"search.batch must be at least 0, got {self.batch}")
         for name in ("power", "rate"):
             if not 0.0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"search.{name} must be a positive number, got {getattr(self, name)}")
