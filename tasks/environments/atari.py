@@ -15,7 +15,7 @@ from evosearch.evolution.seeds import Layout
 from evosearch.language.op import OpSet
 from evosearch.search.policies.task import Episode, Traits, Use, Weights
 from tasks.environments.atari_scores import SCORES
-from tasks.environments.emulator import SKIP, Emulator, rom_name, title
+from tasks.environments.emulator import SKIP, Emulator, Start, rom_name, title
 from tasks.environments.screen import Areas
 from tasks.networks.architecture import IMAGES, SIDE, architecture
 from tasks.networks.network import Network
@@ -40,7 +40,8 @@ class Atari:
         env: the game, such as "Frostbite" or "ALE/Frostbite-v5".
         network: "deep-ga" or "nature".
         sticky: whether each frame repeats the last action with probability 0.25.
-        noops: an episode starts after 1 to so many frames of waiting, drawn by its seed.
+        noops: an episode starts after 1 to so many frames of waiting, drawn by its seed; without sticky actions nothing else
+            makes one episode of a network differ from another.
         steps: most actions of an episode.
         all_actions: all 18 of the machine, whatever the game uses; else only those of the game.
     """
@@ -95,15 +96,15 @@ class Console:
         areas = (down.first, down.weights, across.first, across.weights, down.total * across.total)
         line, levels = np.zeros(width, np.int32), np.arange(256, dtype=np.float32) / np.float32(255.0)
         self._see = functools.partial(kernels().shrink, *emulator.screens, *areas, line, levels)
-        self.oldest = self.frames = self.score = self.place = 0
+        self.oldest = self.frames = self.score = 0
         self.failure = ""
 
-    def start(self, seed: int, noops: int, place: int) -> None:
-        """Begin the episode of that place in the list."""
+    def start(self, start: Start) -> None:
+        """Begin an episode."""
         self.planes[:] = 0.0
         self.oldest = self.frames = self.score = 0
-        self.place, self.failure = place, ""
-        self.emulator.start(seed, noops)
+        self.failure = ""
+        self.emulator.start(start)
         self.see()
 
     def see(self) -> None:
@@ -139,42 +140,42 @@ class Arcade:
         self._noops = noops
         first = self._make()
         self.network = Network(architecture(network), first.actions, TOGETHER)
-        self._consoles = [Console(first, self.network.planes(), self.network.before)]
+        self._consoles = [self._new(first)]
+
+    def _new(self, emulator: Emulator | None = None) -> Console:
+        return Console(emulator or self._make(), self.network.planes(), self.network.before)
 
     def console(self, number: int) -> Console:
         """The console of that number."""
         while number >= len(self._consoles):
-            self._consoles.append(Console(self._make(), self.network.planes(), self.network.before))
+            self._consoles.append(self._new())
         return self._consoles[number]
 
     def play(self, weights: Weights, seeds: Sequence[int], steps: int) -> list[Episode]:
-        """Episodes of one network."""
+        """Episodes of one network; those that start alike end alike, and are played once."""
         self.network.load(weights)
-        return [
-            episode
-            for low in range(0, len(seeds), TOGETHER)
-            for episode in self._together(seeds[low : low + TOGETHER], steps)
-        ]
+        starts = [self._consoles[0].emulator.begin(seed, self._noops) for seed in seeds]
+        different = list(dict.fromkeys(starts))
+        found: dict[Start, Episode] = {}
+        for low in range(0, len(different), TOGETHER):
+            found |= self._together(different[low : low + TOGETHER], steps)
+        return [found[start] for start in starts]
 
-    def _together(self, seeds: Sequence[int], steps: int) -> list[Episode]:
+    def _together(self, starts: Sequence[Start], steps: int) -> dict[Start, Episode]:
         """Episodes side by side; those that are over leave."""
-        found: dict[int, Episode] = {}
-        playing = [self.console(place) for place in range(len(seeds))]
-        for place, (console, seed) in enumerate(zip(playing, seeds, strict=True)):
-            console.start(seed, self._noops, place)
+        consoles = [self.console(place) for place in range(len(starts))]
+        for console, start in zip(consoles, starts, strict=True):
+            console.start(start)
+        playing = consoles
         for _ in range(steps):
             for row, console in enumerate(playing):
                 self.network.read(console.planes, console.oldest, row)
             actions = self.network.decide(len(playing))
-            going = [console for console, action in zip(playing, actions, strict=True) if console.step(action)]
-            if len(going) < len(playing):
-                found.update((console.place, console.episode()) for console in playing if console not in going)
-                self._consoles = [console for console in self._consoles if not console.failure]
-                playing = going
+            playing = [console for console, action in zip(playing, actions, strict=True) if console.step(action)]
             if not playing:
                 break
-        found.update((console.place, console.episode()) for console in playing)
-        return [found[place] for place in range(len(seeds))]
+        self._consoles = [console for console in self._consoles if not console.failure] or [self._new()]
+        return {start: console.episode() for console, start in zip(consoles, starts, strict=True)}
 
 
 def kernels() -> ModuleType:

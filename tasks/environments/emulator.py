@@ -1,7 +1,8 @@
 """One Atari 2600 that plays one episode at a time, through `ale-py`; it needs the `rl` extra.
 
-`ale_py.AtariVectorEnv` is not used: it draws 0 to 29 no-ops where 30 are asked for, hands every step to a thread of its own, which
-costs more than it saves where each core has a worker, and spends a step on each reset.
+`ale_py.AtariVectorEnv` is not used: it draws 0 to 29 no-ops where 30 are asked for, loads the game anew for every seed, which takes
+as long as a hundred steps, and hands every step to a thread, which costs more than it saves where each core has a worker. What
+its seed sets, the memory and the timer of a machine that is switched on, games overwrite before they start.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import functools
 import re
 from collections.abc import Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,13 @@ SKIP = 4
 """Frames that an action lasts; the last two of them are seen."""
 
 
+class Start(NamedTuple):
+    """What an episode depends on beside the actions: frames of waiting, and a seed for actions that stick; equal ones are equal."""
+
+    wait: int
+    seed: int
+
+
 class Emulator:
     """An emulator with a game.
 
@@ -33,12 +41,14 @@ class Emulator:
 
     def __init__(self, game: str, sticky: float, all_actions: bool) -> None:
         """`sticky` is the probability, frame by frame, that the last action goes on."""
-        self._rom = rom(game)
         self._ale = make_interface()
-        self._ale.setFloat("repeat_action_probability", sticky)
+        self._ale.setFloat("repeat_action_probability", 0.0)
         self._ale.setInt("random_seed", 0)
-        self._ale.loadROM(self._rom)
+        self._ale.loadROM(rom(game))
+        self._ale.reset_game()
+        self._begun = self._ale.cloneState(include_rng=True)
         self._actions: Sequence[Any] = self._ale.getLegalActionSet() if all_actions else self._ale.getMinimalActionSet()
+        self._sticky, self._random, self._pressed = sticky, Random(0), self._actions[0]
         self.screens = [np.zeros(self._ale.getScreenDims(), np.uint8) for _ in range(2)]
 
     @property
@@ -51,30 +61,30 @@ class Emulator:
         """Whether the game has ended."""
         return bool(self._ale.game_over())
 
-    def start(self, seed: int, noops: int) -> None:
-        """Switch the machine on, with memory as random as that of a real one, and let 1 to `noops` frames pass.
+    def begin(self, seed: int, noops: int) -> Start:
+        """What the episode of a seed depends on: 1 to `noops` frames of waiting (none where that is 0)."""
+        return Start(1 + Random(seed).getrandbits(32) % noops if noops else 0, seed if self._sticky else 0)
 
-        Everything that follows is a function of the seed and the actions.
-        """
-        self._ale.setInt("random_seed", seed)
-        self._ale.loadROM(self._rom)
-        wait = self._actions[0]
-        for _ in range(1 + Random(seed).getrandbits(32) % noops if noops else 0):
-            self._ale.act(wait)
+    def start(self, start: Start) -> None:
+        """Begin the game and wait."""
+        self._ale.restoreState(self._begun)
+        self._random, self._pressed = Random(start.seed), self._actions[0]
+        for _ in range(start.wait):
+            self._ale.act(self._pressed)
             if self._ale.game_over():
-                self._ale.reset_game()
+                self._ale.restoreState(self._begun)
         self._ale.getScreenGrayscale(self.screens[0])
         self.screens[1][:] = 0
 
     def step(self, action: int) -> int:
         """Repeat the action for `SKIP` frames; the sum of rewards."""
-        act, pressed = self._ale.act, self._actions[action]
         reward = 0
-        for _ in range(SKIP - 1):
-            reward += act(pressed)
-        self._ale.getScreenGrayscale(self.screens[0])
-        reward += act(pressed)  # after the end of a game nothing happens and nothing is rewarded
-        self._ale.getScreenGrayscale(self.screens[1])
+        for frame in range(SKIP):
+            if not self._sticky or self._random.random() >= self._sticky:
+                self._pressed = self._actions[action]
+            reward += self._ale.act(self._pressed)  # after the end of a game nothing happens and nothing is rewarded
+            if frame >= SKIP - 2:
+                self._ale.getScreenGrayscale(self.screens[frame - SKIP + 2])
         return int(reward)
 
 

@@ -16,7 +16,7 @@ from evosearch.language.op import OpSet
 from evosearch.search.store import Store
 from tasks.environments import Atari, emulator
 from tasks.environments.atari import Console
-from tasks.environments.emulator import SKIP, Emulator, rom_name, title
+from tasks.environments.emulator import SKIP, Emulator, Start, rom_name, title
 from tasks.networks.architecture import IMAGES, SIDE
 
 ale_py = pytest.importorskip("ale_py", reason="Atari games need the rl extra")
@@ -42,22 +42,18 @@ budget = "8"
 """
 
 
-@pytest.mark.parametrize(("game", "sticky"), [("Frostbite", 0.0), ("Atlantis", 0.25)])
-def test_screens_and_rewards_are_those_of_ale(game: str, sticky: float) -> None:
-    steps, seed = 150, 7
+@pytest.mark.parametrize("game", ["Frostbite", "Atlantis"])
+def test_screens_and_rewards_are_those_of_ale(game: str) -> None:
     other = ale_py.AtariVectorEnv(
         rom_name(game), 1, max_num_frames_per_episode=20_000, noop_max=0, use_fire_reset=False, reward_clipping=False,
-        full_action_space=True, repeat_action_probability=sticky, num_threads=1,
+        full_action_space=True, num_threads=1,
     )  # fmt: skip
-    machine = Emulator(game, sticky, all_actions=True)
+    machine = Emulator(game, 0.0, all_actions=True)
     console = Console(machine, np.zeros((IMAGES, SIDE, SIDE), np.float32), 0)
-    theirs, _ = other.reset(seed=np.array([seed]))
-    machine.start(seed, 0)
-    machine._ale.reset_game()  # as theirs does, after loading the game
-    machine._ale.getScreenGrayscale(machine.screens[0])
-    console.see()
+    theirs, _ = other.reset(seed=np.array([7]))
+    console.start(Start(0, 0))
     rewards, differing = [], []
-    for action in np.random.default_rng(0).integers(0, machine.actions, steps):
+    for action in np.random.default_rng(0).integers(0, machine.actions, 150):
         order = [(console.oldest + n) % IMAGES for n in range(IMAGES)]
         ours = np.rint(console.planes[order] * 255.0).astype(np.int64)
         differing.append(np.abs(ours - theirs[0].astype(np.int64)))
@@ -72,6 +68,22 @@ def test_screens_and_rewards_are_those_of_ale(game: str, sticky: float) -> None:
     assert np.max(differing) <= 1 and np.mean(np.array(differing) > 0) < 1e-3
     assert len(rewards) > 50 and all(own == their for own, their in rewards)
     assert len({reward for reward, _ in rewards}) > 1, "nothing was rewarded, so nothing was compared"
+
+
+def test_sticky_actions_stick() -> None:
+    def screens(sticky: float, seed: int, action: int) -> list[int]:
+        machine = Emulator("Frostbite", sticky, all_actions=True)
+        machine.start(machine.begin(seed, 1))
+        seen = []
+        for n in range(60):
+            machine.step(action if n % 2 else 0)
+            seen.append(hash(machine.screens[1].tobytes()))
+        return seen
+
+    right = 3
+    assert screens(1.0, 1, right) == screens(0.0, 1, 0), "only the first action, which waits, is ever pressed"
+    assert screens(0.25, 1, right) == screens(0.25, 1, right) != screens(0.25, 2, right)
+    assert screens(0.0, 1, right) == screens(0.0, 2, right) != screens(0.25, 1, right)
 
 
 def test_an_episode_is_a_function_of_weights_and_seed() -> None:
@@ -89,15 +101,14 @@ def test_an_episode_is_a_function_of_weights_and_seed() -> None:
 
 
 def test_a_game_ends_where_it_ends_and_waits_differ() -> None:
-    task = Atari(env="Frostbite", network="nature", steps=5000)
-    ((first, second),) = task.episodes([np.zeros(task.layout().size, np.float32)], [[1, 2]], "training")
-    assert 400 < first.frames < 4 * 5000 and 400 < second.frames < 4 * 5000
-    waits = []
-    for seed in range(40):
-        machine = Emulator("Frostbite", 0.0, all_actions=False) if seed == 0 else machine
-        machine.start(seed, 30)
-        waits.append(machine._ale.getEpisodeFrameNumber())
-    assert min(waits) >= 1 and max(waits) <= 30 and len(set(waits)) > 15
+    task, down = Atari(env="Frostbite", network="nature", steps=1500), 5
+    weights = np.zeros(task.layout().size, np.float32)
+    weights[down - 18] = 1.0  # whatever it sees, it walks into the water
+    ((first, second, again),) = task.episodes([weights], [[1, 2, 1]], "training")
+    assert 400 < first.frames < 4 * 1500 and first == again and second.frames > 400
+    machine = task._arcade.console(0).emulator
+    starts = [machine.begin(seed, 30) for seed in range(300)]
+    assert {start.wait for start in starts} == set(range(1, 31)) and {start.seed for start in starts} == {0}
 
 
 def test_a_raising_emulator_fails_its_episode_alone() -> None:
