@@ -1,8 +1,9 @@
 """Does fitness predict? The rank correlation of fitness with validation over programs from the archives of several runs.
 
 The programs are alike: all within 20% of AdamW on the proxies, so that the correlation is not that of good with broken. The
-fitness is the one of archive entry, measured on seeds that chose nothing. The interval resamples runs and then programs,
-since the programs of one run are relatives.
+fitness is the one of archive entry, measured on seeds that chose nothing; where archives hold too few programs, others that
+finished their race are measured likewise. The interval resamples runs and then programs, since the programs of one run are
+relatives.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from evosearch.search.config import RunConfig
 from evosearch.search.observer import AssessmentObserver
 from evosearch.search.store import Store
 from evosearch.winners.assess import Sources
+from evosearch.winners.finalists import Finalist, measured, read_finalists
 from evosearch.winners.funnel import compete
 from evosearch.winners.session import open_runner, sources_of, write_json
 from evosearch.winners.trials import Runner, load_ops, load_suite
@@ -34,6 +36,8 @@ WITHIN = 0.2
 """Share of AdamW's loss."""
 PROGRAMS, RUNS = 100, 5
 """Below so many the number is printed, and the gate not judged."""
+MORE = 1.5
+"""Finalists measured for each program that the archives lack: some will be too good or too bad."""
 
 DRAWN, TRIALS, RESULT = "programs.json", "trials.jsonl", "calibration.json"
 _SEED = 0
@@ -44,6 +48,7 @@ class Drawn:
     """A program that is asked whether its fitness was right.
 
     Attributes:
+        id: in the archive; negative, of the evaluation, where it only finished its race.
         adamw: log-ratio of its loss on the proxies to that of tuned AdamW.
         proxies: log-ratio to the better baseline by proxy.
     """
@@ -77,19 +82,58 @@ def calibrate(
         Stopped: on Ctrl-C; what is finished is kept.
     """
     observer = observer or AssessmentObserver()
-    sources, found = _read(folders)
-    drawn, left_out = draw(found, programs)
-    if len(drawn) < 3:
-        raise ConfigError(
-            f"the archives hold {len(drawn)} programs within {WITHIN:.0%} of AdamW, too few to correlate; let the runs go on: "
-            "evosearch resume RUN --budget 60m"
-        )
-    drawn = _pinned(out, drawn, programs)
+    sources, archives, finalists = _read(folders)
+    _prepare(out)
     with open_runner(out / TRIALS, workers, lambda trial, trained: observer.trained(trial.problem, trained.loss)) as runner:
+        drawn, left_out = _pinned(out, sorted(archives), programs) or _draw(out, archives, finalists, programs, runner)
         scores, problems = validate(drawn, sources, runner)
     result = {**judged(drawn, scores, problems), "left_out": left_out, "suite": sources.validation}
     write_json(out / RESULT, result)
     return result
+
+
+def _draw(
+    out: Path,
+    archives: Mapping[str, Sequence[Drawn]],
+    finalists: Mapping[str, Sequence[Finalist]],
+    programs: int,
+    runner: Runner,
+) -> tuple[list[Drawn], dict[str, int]]:
+    """Draw and pin; what the archives lack is measured first."""
+    lacking = programs - len(draw(archives, programs)[0])
+    wanted = _some(finalists, round(MORE * max(0, lacking)))
+    texts = [finalist for run in sorted(wanted) for finalist in wanted[run]]
+    rows = dict(zip([one.text for one in texts], measured(texts, runner), strict=True))
+    found = {
+        run: [*archives[run], *(Drawn(run, -one.id, one.text, **rows[one.text]) for one in wanted.get(run, ()))]
+        for run in archives
+    }
+    drawn, left_out = draw(found, programs)
+    if len(drawn) < 3:
+        raise ConfigError(
+            f"the runs hold {len(drawn)} programs within {WITHIN:.0%} of AdamW, too few to correlate; let them go on: "
+            "evosearch resume RUN --budget 60m"
+        )
+    kept = [{**asdict(one), "proxies": dict(one.proxies)} for one in drawn]
+    pinned = {"schema_version": SCHEMA, "runs": sorted(archives), "asked": programs, "drawn": kept, "left_out": left_out}
+    write_json(out / DRAWN, pinned)
+    return drawn, left_out
+
+
+def _some(finalists: Mapping[str, Sequence[Finalist]], count: int) -> dict[str, list[Finalist]]:
+    """Up to `count` in all, as equal a number from each run as there are; no text twice."""
+    rng, seen = np.random.default_rng(_SEED), set[str]()
+    pools = {run: [finalists[run][k] for k in rng.permutation(len(finalists[run]))] for run in sorted(finalists)}
+    chosen: dict[str, list[Finalist]] = {run: [] for run in pools}
+    while count > 0 and any(pools.values()):
+        for run, pool in pools.items():
+            if pool and count > 0:
+                one = pool.pop()
+                if one.text not in seen:
+                    seen.add(one.text)
+                    chosen[run].append(one)
+                    count -= 1
+    return chosen
 
 
 def draw(found: Mapping[str, Sequence[Drawn]], count: int) -> tuple[list[Drawn], dict[str, int]]:
@@ -171,49 +215,53 @@ def _finite(data: Any) -> Any:
     return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
-def _read(folders: Iterable[Path]) -> tuple[Sources, dict[str, list[Drawn]]]:
-    """What the runs have in common, and their archives by the runs' names."""
+def _read(folders: Iterable[Path]) -> tuple[Sources, dict[str, list[Drawn]], dict[str, list[Finalist]]]:
+    """What the runs have in common; by the runs' names their archives, and what else finished a race."""
     common: Sources | None = None
-    found: dict[str, list[Drawn]] = {}
+    archives: dict[str, list[Drawn]] = {}
+    finalists: dict[str, list[Finalist]] = {}
     for folder in folders:
         store = Store.open(folder)
         try:
             meta = store.meta()
-            sources = sources_of(RunConfig.from_table(meta["name"], meta["config"]))
+            config = RunConfig.from_table(meta["name"], meta["config"])
+            sources = sources_of(config)
             if common is not None and (sources.ops, sources.validation) != (common.ops, common.validation):
                 raise ConfigError(
                     f"{folder} has other ops or validation problems than the runs before it; compare like with like"
                 )
             common, name = common or sources, folder.resolve().name
-            if name in found:
+            if name in archives:
                 raise ConfigError(f"run {name} is given twice; give each run once")
-            found[name] = [
+            archives[name] = [
                 Drawn(name, p.id, p.text, p.error, p.metrics.get("adamw", p.error), p.metrics.get("proxies", {}))
                 for p in store.programs()
             ]
+            finalists[name] = read_finalists(store, config, WITHIN)
         finally:
             store.close()
     if common is None:
         raise ConfigError("give the runs whose archives are to be asked, five at least")
-    return common, found
+    return common, archives, finalists
 
 
-def _pinned(out: Path, drawn: Sequence[Drawn], programs: int) -> list[Drawn]:
-    """The programs as drawn when `out` was begun: a run that went on meanwhile changes nothing."""
-    path = out / DRAWN
-    runs = sorted({one.run for one in drawn})
+def _prepare(out: Path) -> None:
     try:
-        if path.exists():
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            if (kept["runs"], kept["asked"]) != (runs, programs):
-                was = f"{kept['asked']} programs of {', '.join(kept['runs'])}"
-                raise ConfigError(f"{out} was begun with {was}; give another folder with --out, or the same runs to go on")
-            return [Drawn(**row) for row in kept["drawn"]]
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot write to {out}: {error.strerror}; give another folder with --out") from None
-    except (ValueError, KeyError, TypeError) as error:
+
+
+def _pinned(out: Path, runs: Sequence[str], programs: int) -> tuple[list[Drawn], dict[str, int]] | None:
+    """The programs as drawn when `out` was begun, if it was: a run that went on meanwhile changes nothing."""
+    path = out / DRAWN
+    if not path.exists():
+        return None
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if (kept["runs"], kept["asked"]) != (list(runs), programs):
+            was = f"{kept['asked']} programs of {', '.join(kept['runs'])}"
+            raise ConfigError(f"{out} was begun with {was}; give another folder with --out, or the same runs to go on")
+        return [Drawn(**row) for row in kept["drawn"]], kept["left_out"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path} is damaged ({error}); give another folder with --out") from None
-    rows = [{**asdict(one), "proxies": dict(one.proxies)} for one in drawn]
-    write_json(path, {"schema_version": SCHEMA, "runs": runs, "asked": programs, "drawn": rows})
-    return list(drawn)
