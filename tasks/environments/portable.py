@@ -138,7 +138,8 @@ def episode(
     """The sum of rewards of one episode."""
     import gymnasium
 
-    played = gymnasium.make(env, render_mode="rgb_array" if show else None, disable_env_checker=True, **options)
+    drawn = {"render_mode": "rgb_array"} if show else {}
+    played = gymnasium.make(env, disable_env_checker=True, **drawn, **options)
     observation, _info = played.reset(seed=seed)
     total, done = 0.0, False
     while not done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,22 @@ from numpy.typing import NDArray
 
 from evosearch.search.policies.portable import Carried, Portable
 from evosearch.search.policies.task import Weights
-from tasks.maze.geometry import GOAL, START, WALLS, wall_rows
+from tasks.maze.geometry import GOAL, START, WALLS, drawn_field, wall_rows
+from tasks.maze.image import (
+    EDGE,
+    FILTERS1,
+    FILTERS2,
+    PIXEL,
+    PLACES1,
+    PLACES2,
+    SIZE1,
+    SIZE2,
+    STRIDE1,
+    STRIDE2,
+    UNITS,
+    VIEW,
+    view,
+)
 from tasks.maze.kernel import (
     FINDERS,
     INPUTS,
@@ -31,7 +47,6 @@ Floats = NDArray[np.float64]
 Act = Callable[[Any], Any]
 Show = Callable[[Any], Any] | None
 
-MAZE = {"START": START, "GOAL": GOAL, "WALLS": WALLS, "RADIUS": RADIUS, "LIMIT": LIMIT, "REACHED": REACHED}
 
 
 def maze_portable(hidden: int, steps: int, network: Callable[..., None], weights: Weights) -> Portable:
@@ -40,25 +55,62 @@ def maze_portable(hidden: int, steps: int, network: Callable[..., None], weights
 
     def decide(observation: Any) -> tuple[Floats, Any]:
         network(exact, hidden, observation, inner)
-        outputs = inner[hidden:].copy()
-        return outputs, action(outputs)
+        return inner[hidden:].copy(), inner[hidden:].copy()
 
     return Portable(
-        network={
-            "hidden": f"Linear({INPUTS}, {hidden})",
-            "tanh": "Tanh()",
-            "output": f"Linear({hidden}, {OUTPUTS})",
-            "sigmoid": "Sigmoid()",
-        },
+        network=_dense(INPUTS, hidden),
         turned={"hidden.weight": ((INPUTS, hidden), (1, 0))},
         precision="float64",
         inputs=Carried(inputs),
         action=Carried(action),
         episode=Carried(episode, {"steps": steps}),
         decide=decide,
-        helpers=(wall_rows, sine, blocked, move, at_goal, look, sense, feel, segment, drawn, walk),
-        constants={**MAZE, "INPUTS": INPUTS, "FINDERS": FINDERS, "RANGE": RANGE},
+        helpers=(*_maze_functions(), look, sense, feel),
+        constants={**_maze_constants(), "INPUTS": INPUTS, "FINDERS": FINDERS, "RANGE": RANGE},
     )
+
+
+def image_portable(hidden: int, steps: int, steer: Callable[..., None], weights: Weights) -> Portable:
+    """Of a robot that sees, with so many units of tanh, by the compiled kernel `steer`."""
+    columns1, seen1 = np.empty((SIZE1**2, PLACES1**2), np.float32), np.empty((FILTERS1, PLACES1**2), np.float32)
+    columns2, seen2 = np.empty((FILTERS1 * SIZE2**2, PLACES2**2), np.float32), np.empty((FILTERS2, PLACES2**2), np.float32)
+    units, inner, flat = np.empty(hidden, np.float32), np.empty(hidden + OUTPUTS), weights.copy()
+
+    def decide(observation: Any) -> tuple[Floats, Any]:
+        steer(flat, hidden, observation, columns1, seen1, columns2, seen2, units, inner)
+        return inner[hidden:].copy(), inner[hidden:].copy()
+
+    return Portable(
+        network={
+            "first": f"Conv2d(1, {FILTERS1}, {SIZE1}, {STRIDE1})",
+            "relu1": "ReLU()",
+            "second": f"Conv2d({FILTERS1}, {FILTERS2}, {SIZE2}, {STRIDE2})",
+            "relu2": "ReLU()",
+            "flatten": "Flatten()",
+            **_dense(seen2.size, hidden),
+        },
+        turned={"hidden.weight": ((seen2.size, hidden), (1, 0))},
+        precision="float32",
+        inputs=Carried(picture),
+        action=Carried(action),
+        episode=Carried(image_episode, {"steps": steps}),
+        decide=decide,
+        helpers=(*_maze_functions(), drawn_field, scene, view, watch),
+        constants={**_maze_constants(), "VIEW": VIEW, "PIXEL": PIXEL, "EDGE": EDGE, "UNITS": UNITS},
+    )
+
+
+def _dense(inside: int, hidden: int) -> dict[str, str]:
+    layers = {"hidden": f"Linear({inside}, {hidden})", "tanh": "Tanh()", "output": f"Linear({hidden}, {OUTPUTS})"}
+    return {**layers, "sigmoid": "Sigmoid()"}
+
+
+def _maze_functions() -> tuple[Callable[..., Any], ...]:
+    return (wall_rows, sine, blocked, move, at_goal, segment, drawn, walk)
+
+
+def _maze_constants() -> dict[str, Any]:
+    return {"START": START, "GOAL": GOAL, "WALLS": WALLS, "RADIUS": RADIUS, "LIMIT": LIMIT, "REACHED": REACHED}
 
 
 # The rest stands in exported files
@@ -84,6 +136,29 @@ def feel(robot: Floats, c: float, s: float, walls: Floats) -> Floats:
     seen, rays = np.empty(INPUTS), np.ones((3, 8))
     with np.errstate(divide="ignore", invalid="ignore"):  # rays that are parallel to a wall
         sense(robot[0], robot[1], c, s, walls, np.array(GOAL), rays, seen)
+    return seen
+
+
+def picture(observation: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is around the robot from above, its heading upwards, as the only channel; walls are 1, the goal is -1."""
+    return observation[None]
+
+
+def image_episode(act: Act, seed: int, show: Show, steps: int) -> float:  # noqa: ARG001
+    """Steer the robot until it is at the goal, or for so many steps: minus the last distance. The seed changes nothing."""
+    return walk(act, watch, show, steps)
+
+
+@functools.cache
+def scene() -> NDArray[np.float32]:
+    """The map that it looks at."""
+    return drawn_field(EDGE, UNITS, PIXEL)
+
+
+def watch(robot: Floats, c: float, s: float, walls: Floats) -> NDArray[np.float32]:  # noqa: ARG001
+    """What it sees."""
+    seen = np.empty((VIEW, VIEW), np.float32)
+    view(robot[0], robot[1], c, s, scene(), seen)
     return seen
 
 

@@ -23,7 +23,7 @@ from tasks.maze.geometry import GOAL, START, drawn_field, wall_rows
 from tasks.maze.image import EDGE, FILTERS1, FILTERS2, PIXEL, PLACES2, SIZE1, SIZE2, UNITS, VIEW
 from tasks.maze.kernel import INPUTS, OUTPUTS, REACHED
 from tasks.maze.picture import draw_maze
-from tasks.maze.portable import maze_portable
+from tasks.maze.portable import image_portable, maze_portable
 
 Floats = NDArray[np.float64]
 
@@ -64,9 +64,7 @@ class Maze(ABC):
     def episodes(self, weights: Iterable[Weights], seeds: Sequence[Sequence[int]], use: Use) -> list[list[Episode]]:  # noqa: ARG002
         """See `PolicyTask`; the seeds change nothing."""
         ends = np.empty((len(seeds), 3))
-        batch = np.empty((len(seeds), self.layout().size), np.float32)
-        for place, flat in enumerate(weights):
-            batch[place] = flat
+        batch = weights if isinstance(weights, np.ndarray) else np.array([flat.copy() for flat in weights])
         self._steer(batch, ends)
         return [[_episode(*row)] * len(own) for row, own in zip(ends.tolist(), seeds, strict=True)]
 
@@ -144,6 +142,10 @@ class ImageMaze(Maze):
                 *_outputs(self.hidden),
             )
         )
+
+    def portable(self, weights: Weights) -> Portable:
+        """See `evosearch.search.policies.portable`."""
+        return image_portable(self.hidden, self.steps, kernels_of_pictures().steer, weights)
 
     def _steer(self, batch: NDArray[np.float32], ends: Floats) -> None:
         kernels_of_pictures().image_episodes(batch, self.hidden, self.steps, *maze(), field(), ends)

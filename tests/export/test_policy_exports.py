@@ -18,7 +18,7 @@ from evosearch.evolution.seeds import Gene, Genome, Layer, Layout, weights_hash
 from evosearch.export import PolicyInfo, render, verify_export
 from evosearch.export.policies import generator, safetensors
 from evosearch.search.policies.member import Policy
-from tasks.maze import HardMaze
+from tasks.maze import HardMaze, ImageMaze
 
 torch = pytest.importorskip("torch", reason="pip install 'evosearch[torch]'")
 MAZE = HardMaze(steps=120, hidden=6)
@@ -61,12 +61,14 @@ def test_the_carried_generator_has_the_same_bits() -> None:
             assert found.tobytes() == genome.weights(layout).tobytes()
 
 
-def test_the_carried_maze_is_that_of_the_search() -> None:
-    for seed in range(3):
-        weights = Genome(0.5, (Gene(seed), Gene(seed + 100))).weights(MAZE.layout())
-        portable = MAZE.portable(weights)
-        act = lambda observation, decide=portable.decide: decide(observation)[1]  # noqa: E731
-        assert portable.episode(act, 0, None) == MAZE.episodes([weights], [(0,)], "test")[0][0].score
+@pytest.mark.parametrize("task", [MAZE, ImageMaze(steps=60, hidden=4)], ids=["finders", "picture"])
+def test_the_carried_maze_is_that_of_the_search(task: HardMaze | ImageMaze) -> None:
+    for seed in range(2):
+        weights = Genome(0.5, (Gene(seed), Gene(seed + 100))).weights(task.layout())
+        decide = task.portable(weights).decide
+        score = task.portable(weights).episode(lambda observation, decide=decide: decide(observation)[1], 0, None)
+        assert score == task.episodes([weights], [(0,)], "test")[0][0].score
+    assert module(exported(task))._verify() == 0
 
 
 def test_a_file_checks_itself_and_plays_without_evosearch(maze_run: evosearch.Run, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from evosearch.search.policies.portable import Portable
 STEPS = 32
 """Most steps of an episode that are stored."""
 
-MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 18
 """Of their observations: of large ones fewer are stored."""
 
 TOLERANCES = {"float64": 1e-6, "float32": 1e-4}
