@@ -80,8 +80,8 @@ def _type_add_rows(
 ) -> Any:
     """y[y0 + j] += x[x0 + i] w[w0 + i width + j] for i = rows[first], rows[first + 1], ... in turn and all j < width.
 
-    y, w, x: float32, one dimension, contiguous; rows: int64; width: a multiple of `LANES`; count: of rows, a literal; `ahead`: the
-    first of so many that will be wanted next.
+    y, w, x: float32, one dimension, contiguous; rows: int64; width: a multiple of `LANES`; count: a literal; ahead: the
+    first of as many that will be wanted next.
     """
     if not isinstance(count, types.IntegerLiteral):
         return None

@@ -13,9 +13,13 @@ from evosearch.backends.kernels import compile_modules
 from evosearch.errors import TaskError
 from evosearch.evolution.seeds import Layout
 from evosearch.language.op import OpSet
+from evosearch.search.policies.portable import Portable
 from evosearch.search.policies.task import Episode, Traits, Use, Weights
+from tasks.environments.atari_portable import atari_portable
 from tasks.environments.atari_scores import SCORES
 from tasks.environments.emulator import SKIP, Emulator, Start, rom_name, title
+from tasks.environments.published import published
+from tasks.environments.published import published
 from tasks.environments.screen import Areas
 from tasks.networks.architecture import IMAGES, SIDE, architecture
 from tasks.networks.network import Network
@@ -68,6 +72,10 @@ class Atari:
         """Episodes differ by their seeds; no score counts as solved."""
         return Traits(noisy=True, human=SCORES.get(title(rom_name(self.env))))
 
+    def published(self) -> dict[str, list[tuple[float, float]]]:
+        """What others have reached in the game, by frames."""
+        return published(title(rom_name(self.env)))
+
     def layout(self) -> Layout:
         """The network's."""
         return architecture(self.network).layout(ALL if self.all_actions else self._arcade.network.outputs.shape[1])
@@ -80,6 +88,16 @@ class Atari:
     def episodes(self, weights: Iterable[Weights], seeds: Sequence[Sequence[int]], use: Use) -> list[list[Episode]]:  # noqa: ARG002
         """See `PolicyTask`; neither the kernels nor the emulator know of other episodes, so that batches change nothing."""
         return [self._arcade.play(flat, own, self.steps) for flat, own in zip(weights, seeds, strict=True)]
+
+    def portable(self, weights: Weights) -> Portable:
+        """See `evosearch.search.policies.portable`."""
+        shape, actions = architecture(self.network), self.layout().layers[-1].size
+        protocol = {"game": rom_name(self.env), "noops": self.noops, "steps": self.steps, "all_actions": self.all_actions}
+        return atari_portable(shape, actions, weights, sticky=STICKY if self.sticky else 0.0, **protocol)
+
+    def published(self) -> dict[str, list[tuple[float, float]]]:
+        """Scores by frames that others have published, for pictures."""
+        return published(title(rom_name(self.env)))
 
     @property
     def _arcade(self) -> Arcade:

@@ -1,7 +1,7 @@
 """Scores of a random player and of a human in games of the Atari 2600, between which scores are normalised.
 
-Wang et al. (2016, "Dueling network architectures for deep reinforcement learning"), scores of episodes that start after up to 30
-no-ops. Those episodes did not end after 5,000 actions.
+Wang et al. (2016, "Dueling network architectures for deep reinforcement learning"): scores of episodes that start after up to
+30 no-ops, and did not end after 5,000 actions.
 """
 
 from __future__ import annotations

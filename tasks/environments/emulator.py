@@ -1,8 +1,8 @@
 """One Atari 2600 that plays one episode at a time, through `ale-py`; it needs the `rl` extra.
 
-`ale_py.AtariVectorEnv` is not used: it draws 0 to 29 no-ops where 30 are asked for, loads the game anew for every seed, which takes
-as long as a hundred steps, and hands every step to a thread, which costs more than it saves where each core has a worker. What
-its seed sets, the memory and the timer of a machine that is switched on, games overwrite before they start.
+`ale_py.AtariVectorEnv` is not used: it draws 0 to 29 no-ops where 30 are asked for, loads the game anew for every seed, which
+takes as long as a hundred steps, and hands every step to a thread, which costs more than it saves where each core has a worker.
+What its seed sets, the memory and the timer of a machine that is switched on, games overwrite before they start.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SKIP = 4
 
 
 class Start(NamedTuple):
-    """What an episode depends on beside the actions: frames of waiting, and a seed for actions that stick; equal ones are equal."""
+    """What an episode depends on beside the actions: frames of waiting, and a seed for actions that stick."""
 
     wait: int
     seed: int

@@ -110,9 +110,7 @@ def hide(x: Floats, count: int, w: Floats, w0: int, y: Floats, places: Ints) -> 
 
 
 @kernel
-def decide(
-    x: Floats, count: int, w: Floats, starts: Ints, y: Floats, places: Ints, outputs: Floats, best: Ints
-) -> None:
+def decide(x: Floats, count: int, w: Floats, starts: Ints, y: Floats, places: Ints, outputs: Floats, best: Ints) -> None:
     """From what the convolutions found to actions.
 
     Args:

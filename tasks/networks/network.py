@@ -92,9 +92,7 @@ class Network:
 
     def decide(self, count: int) -> list[int]:
         """The actions for the first `count` rows of `features`; -1 where an output is not finite."""
-        load().decide(
-            self.features, count, self._weights, self._starts, self._hidden, self._places, self.outputs, self._best
-        )
+        load().decide(self.features, count, self._weights, self._starts, self._hidden, self._places, self.outputs, self._best)
         actions: list[int] = self._best[:count].tolist()
         return actions
 
