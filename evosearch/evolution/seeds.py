@@ -7,7 +7,9 @@ function of it (see `evosearch.evolution.noise`), so that a network of millions 
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
+import math
 import struct
 from dataclasses import dataclass
 from itertools import pairwise
@@ -65,7 +67,7 @@ class Layer:
     @property
     def size(self) -> int:
         """Number of weights."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Layout:
 
     layers: tuple[Layer, ...]
 
-    @property
+    @functools.cached_property
     def size(self) -> int:
         """Number of weights."""
         return sum(layer.size for layer in self.layers)

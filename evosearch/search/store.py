@@ -308,8 +308,8 @@ def _meta_rows(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _evaluation_row(number: int, one: Evaluated) -> tuple[Any, ...]:
-    scores = f"[{', '.join([repr(score) for score in one.scores if score == score])}]"
-    if "inf" in scores:  # JSON has a name of its own for it
+    scores = repr(list(one.scores))
+    if "n" in scores:  # NaN is left out, and JSON has a name of its own for infinity
         scores = json.dumps([score for score in one.scores if score == score])
     ancestor = f"{one.ancestor:016x}" if one.ancestor else ""
     return (None, number, f"{one.function:016x}", one.rung, scores, one.live, one.operator, ancestor, one.work, one.text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from evosearch.errors import MissingDependencyError, TaskError
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     import gymnasium
 
 INSTALL = "pip install 'evosearch[rl]'"
+LOGGER = logging.getLogger(__name__)
 
 
 def make(env: str, steps: int | None, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
@@ -31,6 +34,9 @@ def make(env: str, steps: int | None, options: Mapping[str, Any]) -> gymnasium.E
         raise MissingDependencyError(f"environments need Gymnasium, which is not installed: {INSTALL}") from None
     more = {} if steps is None else {"max_episode_steps": steps}
     try:
+        known = gymnasium.registry.get(env)
+        if known is not None and "mujoco" in str(known.entry_point):
+            _log_warnings_of_mujoco()
         return gymnasium.make(env, disable_env_checker=True, **more, **options)
     except (gymnasium.error.DependencyNotInstalled, ModuleNotFoundError) as error:
         raise MissingDependencyError(f"the environment {env} needs more: {error}; or all of them: {INSTALL}") from None
@@ -44,3 +50,11 @@ def make(env: str, steps: int | None, options: Mapping[str, Any]) -> gymnasium.E
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
         raise TaskError(f"the environment {env} cannot be made ({said}); mend task.env or task.options") from None
+
+
+def _log_warnings_of_mujoco() -> None:
+    """MuJoCo warns on the terminal and in a file of its own in the current folder, unless it is told where to."""
+    with suppress(ImportError):  # making the environment says what is missing
+        import mujoco
+
+        mujoco.set_mju_user_warning(LOGGER.warning)

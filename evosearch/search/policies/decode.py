@@ -25,7 +25,7 @@ class Decoder:
     def __init__(self, layout: Layout, power: float, room: int = ROOM) -> None:
         self.layout = layout
         self._power = float(np.float32(power))
-        self._room, self._held = room, 0
+        self._room, self._held, self._size = room, 0, 4 * layout.size
         self._kept: OrderedDict[bytes, Weights] = OrderedDict()
         self._buffer = np.empty(layout.size, np.float32)
 
@@ -70,7 +70,7 @@ class Decoder:
         Args:
             rows: (n, 3) place of the parent or `FRESH`, gene, sign of its noise (0: none).
         """
-        if 4 * self.layout.size * len(rows) > BATCH or (rows[:, 0] == FRESH).any():
+        if self._size * len(rows) > BATCH or (rows[:, 0] == FRESH).any():
             return (self.child(None if place == FRESH else parents[place], *rest) for place, *rest in rows.tolist())
         weights = np.array([self.parent(one) for one in parents])[rows[:, 0]]
         words, signs = rows[:, 1], rows[:, 2]

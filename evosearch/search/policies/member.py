@@ -55,7 +55,7 @@ class Member:
     @classmethod
     def from_weights(cls, weights: Weights) -> Member:
         """Weights of an evolution strategy."""
-        return cls(weights, _digest(weights.tobytes()))
+        return cls(weights, hashlib.blake2b(weights.tobytes(), digest_size=8).digest())
 
     @classmethod
     def from_data(cls, data: NDArray[Any]) -> Member:
@@ -123,8 +123,4 @@ def chain(words: NDArray[np.uint32]) -> list[bytes]:
 
 def child_key(key: bytes, word: int) -> bytes:
     """The key of a child by a gene (b"" for no parent)."""
-    return _digest(key + word.to_bytes(8, "little"))
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=8).digest()
+    return hashlib.blake2b(key + word.to_bytes(8, "little"), digest_size=8).digest()
