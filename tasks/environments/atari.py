@@ -19,7 +19,6 @@ from tasks.environments.atari_portable import atari_portable
 from tasks.environments.atari_scores import SCORES
 from tasks.environments.emulator import SKIP, Emulator, Start, rom_name, title
 from tasks.environments.published import published
-from tasks.environments.published import published
 from tasks.environments.screen import Areas
 from tasks.networks.architecture import IMAGES, SIDE, architecture
 from tasks.networks.network import Network
@@ -94,10 +93,6 @@ class Atari:
         shape, actions = architecture(self.network), self.layout().layers[-1].size
         protocol = {"game": rom_name(self.env), "noops": self.noops, "steps": self.steps, "all_actions": self.all_actions}
         return atari_portable(shape, actions, weights, sticky=STICKY if self.sticky else 0.0, **protocol)
-
-    def published(self) -> dict[str, list[tuple[float, float]]]:
-        """Scores by frames that others have published, for pictures."""
-        return published(title(rom_name(self.env)))
 
     @property
     def _arcade(self) -> Arcade:
