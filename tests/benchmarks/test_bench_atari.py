@@ -1,4 +1,4 @@
-"""Atari: a whole run beside what emulator and network cost alone, where a step's time goes, and what a population takes in memory.
+"""Atari: a whole run beside what emulator and network cost alone, its memory, and where the time of a step goes.
 
 `--seconds 60` or more: shorter runs end before their workers are busy.
 """
@@ -121,8 +121,9 @@ def test_a_step(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = initial_weights(1, task.layout())
     task.episodes([weights], [(0,)], "training")
     for part, (kind, method) in PARTS.items():
+        inner = getattr(kind, method)
 
-        def timed(*args: Any, part: str = part, inner: Any = getattr(kind, method)) -> Any:
+        def timed(*args: Any, part: str = part, inner: Any = inner) -> Any:
             start = time.perf_counter()
             try:
                 return inner(*args)
@@ -132,11 +133,10 @@ def test_a_step(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(kind, method, timed)
     rows = []
     for episodes, use in ((1, "training"), (30, "validation")):
-        before, start = dict(spent), time.perf_counter()
         starts = [task._arcade.console(0).emulator.begin(0, 0)._replace(wait=wait) for wait in range(1, episodes + 1)]
         for wait in range(2, episodes + 1):
             task._arcade.console(wait - 1)
-        start = time.perf_counter()
+        before, start = dict(spent), time.perf_counter()
         steps = sum(one.frames for one in task._arcade._together(starts, 500).values()) / SKIP
         total = time.perf_counter() - start
         parts = [1e6 * (spent[part] - before[part]) / steps for part in PARTS]
