@@ -19,7 +19,7 @@ from tasks.environments.atari_portable import atari_portable
 from tasks.environments.atari_scores import SCORES
 from tasks.environments.emulator import SKIP, Emulator, Start, rom_name, title
 from tasks.environments.published import published
-from tasks.environments.screen import Areas
+from tasks.environments.screen import TAPS, Areas
 from tasks.networks.architecture import IMAGES, SIDE, architecture
 from tasks.networks.network import Network
 
@@ -106,8 +106,9 @@ class Console:
         self.emulator, self.planes, self._before = emulator, planes, before
         height, width = emulator.screens[0].shape
         down, across = Areas.shrink(height, SIDE), Areas.shrink(width, SIDE)
+        assert across.weights.shape[1] == TAPS
         areas = (down.first, down.weights, across.first, across.weights, down.total * across.total)
-        line, levels = np.zeros(width, np.int32), np.arange(256, dtype=np.float32) / np.float32(255.0)
+        line, levels = np.zeros(width + 2, np.int32), np.arange(256, dtype=np.float32) / np.float32(255.0)
         self._see = functools.partial(kernels().shrink, *emulator.screens, *areas, line, levels)
         self.oldest = self.frames = self.score = 0
         self.failure = ""

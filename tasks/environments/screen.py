@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from evosearch.backends.kernels import kernel
 
+TAPS = 3
+"""Columns that one column of the image is made of at most: of the 160 that all screens have."""
+
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 
@@ -36,7 +39,7 @@ class Areas:
         span, part = length // unit, size // unit  # a new row is `span` parts long, an old one `part`
         starts = np.arange(size) * span
         first = starts // part
-        taps = int((-(-(starts + span) // part) - first).max())
+        taps = max(TAPS, int((-(-(starts + span) // part) - first).max()))
         rows = first[:, None] + np.arange(taps)
         low, high = np.maximum(rows * part, starts[:, None]), np.minimum((rows + 1) * part, starts[:, None] + span)
         return cls(first, np.maximum(0, high - low), span)
@@ -51,16 +54,16 @@ def shrink(
 
     Args:
         one, two: (height, width) grey.
-        rows, down, columns, across: `Areas` of rows and columns.
+        rows, down, columns, across: `Areas` of rows and columns, of which the latter has `TAPS` taps.
         total: product of their totals, even.
-        line: (width,) is overwritten.
+        line: (width + 2,) 0, of which `width` are overwritten.
         levels: (256,) what is written for each grey.
         out: (side, side) is written from row and column `before` on.
     """
     width = one.shape[1]
-    inverse = ((1 << 32) + total - 1) // total  # exact for what is divided here: less than 2^16
+    half, inverse = total // 2, ((1 << 32) + total - 1) // total  # exact for what is divided here: less than 2^16
     for y in range(rows.shape[0]):
-        line[:] = 0
+        line[:width] = 0
         for tap in range(down.shape[1]):
             weight, row = np.int32(down[y, tap]), rows[y] + tap
             if weight:
@@ -68,10 +71,8 @@ def shrink(
                 for x in range(width):
                     line[x] += weight * np.int32(max(first[x], second[x]))
         for x in range(columns.shape[0]):
-            found = total // 2
-            for tap in range(across.shape[1]):
-                if across[x, tap]:
-                    found += across[x, tap] * line[columns[x] + tap]
+            c = columns[x]
+            found = half + across[x, 0] * line[c] + across[x, 1] * line[c + 1] + across[x, 2] * line[c + 2]
             level = found * inverse >> 32
             if level * total == found and level % 2:
                 level -= 1  # a half goes to the even one
