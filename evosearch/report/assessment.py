@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evosearch.evaluation.problems import Level
+from evosearch.report.plots import drawing
 
 
 def planned(winner: str, level: Level, full: Level, seconds: float) -> list[str]:
@@ -87,26 +88,20 @@ def compared(comparison: Mapping[str, Any]) -> list[str]:
 
 def draw_maps(folder: Path) -> list[Path]:
     """One picture a family: log-loss over learning rate and weight decay, a panel for each tuned contender."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     maps = json.loads((folder / "assessment-trials.json").read_text(encoding="utf-8"))["maps"]
     names = [name for name, families in maps.items() if any(p[1] is not None for p in next(iter(families.values())))]
     files = []
     for family in maps[names[0]]:
-        figure, axes = plt.subplots(1, len(names), figsize=(3.2 * len(names), 3.0), squeeze=False, layout="constrained")
         losses = [loss for name in names for _, _, loss in maps[name][family] if loss is not None]
         low = min(losses, default=0.0)
-        for axis, name in zip(axes[0], names, strict=True):
-            _panel(axis, maps[name][family], low)
-            axis.set_title(name)
-        axes[0][0].set_ylabel("weight decay")
-        figure.suptitle(f"{family}: loss over the best one's, log scale to 2x")
         files.append(folder / f"assessment-{family}.png")
-        figure.savefig(files[-1], dpi=110)
-        plt.close(figure)
+        with drawing(files[-1], (3.2 * len(names), 3.0)) as figure:
+            axes = figure.subplots(1, len(names), squeeze=False)[0]
+            for axis, name in zip(axes, names, strict=True):
+                _panel(axis, maps[name][family], low)
+                axis.set_title(name)
+            axes[0].set_ylabel("weight decay")
+            figure.suptitle(f"{family}: loss over the best one's, log scale to 2x")
     return files
 
 

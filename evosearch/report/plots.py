@@ -22,21 +22,28 @@ _OTHERS = ("#5a8f3c", "#8a5a9c", "#b08d2e")
 
 
 @contextmanager
-def picture(path: Path, size: tuple[float, float]) -> Iterator[Any]:
-    """Axes that are written to `path` in the end; EvosearchError where that cannot be written."""
+def drawing(path: Path, size: tuple[float, float]) -> Iterator[Any]:
+    """A figure that is written to `path` in the end; EvosearchError where that cannot be written."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    yield axes
+    yield figure
     try:
         figure.savefig(path, dpi=140, metadata={"Software": "evosearch"})
     except (OSError, ValueError) as error:
         raise EvosearchError(f"cannot write the picture {path}: {error}; give a .png file with -o") from None
+
+
+@contextmanager
+def picture(path: Path, size: tuple[float, float]) -> Iterator[Any]:
+    """Axes that are written to `path` in the end; see `drawing`."""
+    with drawing(path, size) as figure:
+        axes = figure.add_subplot()
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        yield axes
 
 
 def plot_curve(curve: Curve, path: Path, *, title: str, measure: str, bound: float | None = None) -> None:
@@ -101,9 +108,10 @@ def plot_records(lines: Mapping[str, Sequence[tuple[float, float]]], path: Path,
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of a run by frames: generations as lines, and tests of elites (mean, half of the interval) as points."""
+    """Scores of a run by frames: generations as lines, tests of elites (mean, half of the interval) as points, to the `end`."""
 
     label: str
+    end: float
     lines: Mapping[str, Sequence[tuple[float, float]]]
     tests: Sequence[tuple[float, float, float]]
 
@@ -118,23 +126,27 @@ def plot_scores(
     threshold: float | None = None,
 ) -> None:
     """Scores of a run by frames, beside the elites of others and what has been published for as many frames."""
+    from matplotlib.ticker import EngFormatter
+
     with picture(path, (7.0, 4.2)) as axes:
         for (name, points), colour in zip(run.lines.items(), (_QUIET, "#c9c9c9"), strict=False):
             if points:
                 axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.0, label=name)
         for one, colour in zip((run, *beside), (_FOUND, *_OTHERS), strict=False):
             if one.tests:
-                at, means, half = zip(*one.tests, strict=True)
-                label = f"{one.label}: elites, test mean with 95% interval"
-                axes.errorbar(at, means, yerr=half, fmt="o-", color=colour, markersize=4.0, linewidth=0.8, label=label)
-        last = axes.get_xlim()[1]
+                at, means, half = (list(column) for column in zip(*one.tests, strict=True))
+                axes.step([*at, one.end], [*means, means[-1]], where="post", color=colour, linewidth=0.8)
+                label = f"{one.label}: elites, mean of their test{' with 95% interval' if any(half) else ''}"
+                axes.errorbar(at, means, yerr=half, fmt="o", color=colour, markersize=4.0, linewidth=0.8, label=label)
+        last = max(one.end for one in (run, *beside))
         for (name, points), marker in zip(published.items(), "sD^v", strict=False):
-            shown = [point for point in points if point[0] <= 1.1 * last]
+            shown = [point for point in points if point[0] <= 1.2 * last]
             if shown:
                 style = {"color": _CLASSICAL, "markersize": 5.0, "linestyle": "", "markerfacecolor": "none"}
                 axes.plot(*zip(*shown, strict=True), marker, label=name, **style)
         if threshold is not None:
             axes.axhline(threshold, color="black", linewidth=0.6, linestyle=":", label="solved")
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.set_xlabel("frames of training and validation")
         axes.set_ylabel("score")
         axes.set_title(title, fontsize=10)
