@@ -46,4 +46,5 @@ def drawn_field(edge: float, units: int, width: float) -> NDArray[np.float32]:
         nearest = np.minimum(nearest, (px - t * dx) ** 2 + (py - t * dy) ** 2)
     walls = np.maximum(0.0, 1.0 - np.sqrt(nearest) / width)
     goal = np.maximum(0.0, 1.0 - np.sqrt((x - GOAL[0]) ** 2 + (y - GOAL[1]) ** 2) / (2.0 * width))
-    return (walls - goal).astype(np.float32)
+    drawn: NDArray[np.float32] = (walls - goal).astype(np.float32)
+    return drawn

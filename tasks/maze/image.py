@@ -38,8 +38,8 @@ def view(x: float, y: float, c: float, s: float, field: Singles, picture: Single
         ahead = (half - row) * PIXEL
         for column in range(VIEW):
             left = (half - column) * PIXEL
-            i = np.int64(x + ahead * c - left * s - EDGE + 0.5)
-            j = np.int64(y + ahead * s + left * c - EDGE + 0.5)
+            i = int(x + ahead * c - left * s - EDGE + 0.5)
+            j = int(y + ahead * s + left * c - EDGE + 0.5)
             picture[row, column] = field[min(max(i, 0), UNITS - 1), min(max(j, 0), UNITS - 1)]
 
 
@@ -66,7 +66,7 @@ def convolve(weights: Singles, first: int, columns: Singles, out: Singles) -> in
     """
     filters, places = out.shape
     taps = columns.shape[0]
-    bias = first + filters * taps
+    bias: int = first + filters * taps
     for f in range(filters):
         for p in range(places):
             out[f, p] = weights[bias + f]
@@ -76,7 +76,8 @@ def convolve(weights: Singles, first: int, columns: Singles, out: Singles) -> in
                 out[f, p] += w * columns[t, p]
         for p in range(places):
             out[f, p] = out[f, p] if out[f, p] > np.float32(0.0) else np.float32(0.0)
-    return bias + filters
+    end: int = bias + filters
+    return end
 
 
 @kernel
