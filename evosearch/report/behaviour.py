@@ -52,7 +52,8 @@ def _scores(run: DrawnRun, *, with_lines: bool = True) -> Scores:
         if test["mean"] is not None:
             half = 0.0 if test["low"] is None else (test["high"] - test["low"]) / 2.0
             tests.append((float(frames["training"] + frames["validation"]), test["mean"], half))
-    return Scores(f"{settings.algorithm}, {run.name}", _generations(run, settings) if with_lines else {}, tests)
+    end = float(sum(work for _number, work in run.work_of_slices()))
+    return Scores(f"{settings.algorithm}, {run.name}", end, _generations(run, settings) if with_lines else {}, tests)
 
 
 def _generations(run: DrawnRun, settings: PolicySettings) -> dict[str, list[tuple[float, float]]]:

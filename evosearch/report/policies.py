@@ -119,7 +119,8 @@ def inspection(policy: Any, stored: StoredProgram, lineage: Sequence[StoredProgr
 
 def next_line(name: str, _run_file: str, _front: Sequence[StoredProgram], best: int) -> str:
     """What to type next."""
-    return f"next: evosearch inspect {name} {best} · evosearch replay {name} {best} · evosearch show {name} --picture run.png"
+    export = f"evosearch export {name} {best} --to torch -o policy.py"
+    return f"next: evosearch inspect {name} {best} · evosearch show {name} --picture scores.png · {export}"
 
 
 def _test(known: Mapping[str, Any]) -> str:

@@ -28,8 +28,9 @@ def draw_maze(
         path: (steps, 2) of one robot.
     """
     thin = slice(None, None, 1 + len(places) // MOST)
-    shown = axes.scatter(*places[thin].T, c=generation[thin], s=2.0, cmap="viridis", alpha=0.5, linewidths=0, rasterized=True)
-    axes.figure.colorbar(shown, ax=axes, label="generation", fraction=0.04, pad=0.02)
+    style = {"s": 5.0, "cmap": "viridis", "alpha": 0.7, "linewidths": 0}
+    shown = axes.scatter(*places[thin].T, c=generation[thin], **style)
+    axes.figure.colorbar(shown, ax=axes, label="last places by generation", fraction=0.04, pad=0.02).solids.set_alpha(1.0)
     if memory.any():
         axes.plot(*places[memory].T, "x", color="#c0561a", markersize=3.0, markeredgewidth=0.7, label="archive")
     for x1, y1, x2, y2 in WALLS:

@@ -54,7 +54,7 @@ def policy_info(
         portable=task.portable(policy.weights()),
         played=test_seeds(cast(PolicySettings, config.search), noisy)[0],
         episodes=PLAYED if noisy else 1,
-        known=f"; in the run {_mean(known['test'], 'test')}",
+        known=_mean(known["test"], "test"),
         weights_file=weights_file,
     )
 

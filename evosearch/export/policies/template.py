@@ -147,7 +147,8 @@ def _play(episodes, first, picture):
     for seed in range(first, first + (1 if picture else episodes)):
         scores.append($episode)
         print(f"seed {seed}: score {scores[-1]:.6g}", flush=True)
-    print(f"mean {np.mean(scores):.6g} of {len(scores)} episode{'s' * (len(scores) > 1)}$known")
+    print(f"mean {np.mean(scores):.6g} of {len(scores)} episode{'s' * (len(scores) > 1)}")
+    print("in the run $known")
     if picture:
         import imageio
 
