@@ -111,7 +111,7 @@ def episode(
     ale.loadROM(roms.get_rom_path(game))
     ale.reset_game()
     begun = ale.cloneState(include_rng=True)
-    known = ale.getLegalActionSet() if all_actions else ale.getMinimalActionSet()
+    known = [ale_py.Action(n) for n in range(18)] if all_actions else ale.getMinimalActionSet()
     random, pressed, score = Random(seed), known[0], 0
     for _ in range(1 + Random(seed).getrandbits(32) % noops if noops else 0):
         ale.act(pressed)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,7 +46,7 @@ class Emulator:
         self._ale.loadROM(rom(game))
         self._ale.reset_game()
         self._begun = self._ale.cloneState(include_rng=True)
-        self._actions: Sequence[Any] = self._ale.getLegalActionSet() if all_actions else self._ale.getMinimalActionSet()
+        self._actions = every_action() if all_actions else list(self._ale.getMinimalActionSet())
         self._sticky, self._random, self._pressed = sticky, Random(0), self._actions[0]
         self.screens = [np.zeros(self._ale.getScreenDims(), np.uint8) for _ in range(2)]
 
@@ -86,6 +85,11 @@ class Emulator:
             if frame >= SKIP - 2:
                 self._ale.getScreenGrayscale(self.screens[frame - SKIP + 2])
         return int(reward)
+
+
+def every_action() -> list[Any]:
+    """The 18 actions of the machine, by number; one that the game does not know waits."""
+    return [_ale().Action(number) for number in range(18)]
 
 
 def make_interface() -> Any:

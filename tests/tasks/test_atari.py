@@ -154,6 +154,16 @@ def test_unknown_games_are_named(game: str, said: str) -> None:
     assert "pip install 'evosearch[rl]'" in str(caught.value)
 
 
+def test_games_of_few_actions() -> None:
+    few, all_of_them = (Emulator("Skiing", 0.0, all_actions) for all_actions in (False, True))
+    assert (few.actions, all_of_them.actions) == (3, 18)
+    assert all_of_them.step(17) == few.step(0), "an action that the game does not know waits"
+    task = Atari(env="Skiing", network="nature", steps=3, all_actions=False)
+    assert task.layout().layers[-1].size == 3
+    ((episode,),) = task.episodes([initial_weights(0, task.layout())], [[1]], "training")
+    assert episode.frames == 12 and not episode.failure
+
+
 def test_names_of_games() -> None:
     for name in ("MsPacman", "ALE/MsPacman-v5", "MsPacmanNoFrameskip-v4", "ms_pacman"):
         assert rom_name(name) == "ms_pacman"
