@@ -166,7 +166,7 @@ class Arcade:
         return self._consoles[number]
 
     def play(self, weights: Weights, seeds: Sequence[int], steps: int) -> list[Episode]:
-        """Episodes of one network; those that start alike end alike, and are played once."""
+        """Episodes of one network; those that start alike end alike, and are played once though all of their frames count."""
         self.network.load(weights)
         starts = [self._consoles[0].emulator.begin(seed, self._noops) for seed in seeds]
         different = list(dict.fromkeys(starts))
