@@ -2,6 +2,7 @@
 
     python tests/benchmarks/campaign_policies.py maze -o maze.jsonl         # novelty, ga, es, random, blend x 20 seeds
     python tests/benchmarks/campaign_policies.py cartpole -o cartpole.jsonl # 10 seeds, 10 s each
+    python tests/benchmarks/campaign_policies.py maze-image --seeds 5 --seconds 300 --algorithms novelty ga -o image.jsonl
 
 The evaluations of the maze are those that novelty search makes in `--seconds` on a seed that is not counted (`--evaluations`
 sets them). Settings come from equal numbers of trials of each algorithm on seeds that are not counted. Each run is a line of
@@ -23,6 +24,7 @@ import evosearch
 from evosearch.evaluation.statistics import wilson
 from evosearch.search.machine import describe_machine
 
+RUNS = {"maze": "hard-maze", "maze-image": "hard-maze-image"}
 TUNED: dict[str, dict[str, Any]] = {
     "novelty": {},
     "ga": {},
@@ -30,7 +32,7 @@ TUNED: dict[str, dict[str, Any]] = {
     "random": {},
     "blend": {"novelty": 0.95},
 }
-"""What the trials chose, where it is not what the run file has."""
+"""What the trials on the maze with range finders chose, where it is not what the run file has."""
 
 
 def run_once(name: str, workers: int | None, **options: Any) -> dict[str, Any]:
@@ -53,17 +55,17 @@ def run_once(name: str, workers: int | None, **options: Any) -> dict[str, Any]:
 
 def maze(arguments: argparse.Namespace, known: set[tuple[str, int]]) -> Iterator[dict[str, Any]]:
     """Every algorithm on every seed."""
-    count = arguments.evaluations
+    count, name = arguments.evaluations, RUNS[arguments.task]
     if not count:
         options = {"seed": 101, "budget": f"{arguments.seconds:g}s", "overrides": [("search.until", "")]}
-        count = run_once("hard-maze", arguments.workers, **options)["evaluations"]
+        count = run_once(name, arguments.workers, **options)["evaluations"]
         print(f"{count:,} evaluations in {arguments.seconds:g} s: give --evaluations {count} to go on with this campaign")
     for algorithm in arguments.algorithms:
-        overrides = [(key if "." in key else f"search.{key}", value) for key, value in TUNED[algorithm].items()]
+        overrides = [(f"search.{key}", value) for key, value in TUNED[algorithm].items()] if arguments.task == "maze" else []
         for seed in range(1, arguments.seeds + 1):
             if (algorithm, seed) not in known:
                 options = {"seed": seed, "budget": count, "algorithm": algorithm, "overrides": overrides}
-                yield {"algorithm": algorithm, "seed": seed, **run_once("hard-maze", arguments.workers, **options)}
+                yield {"algorithm": algorithm, "seed": seed, **run_once(name, arguments.workers, **options)}
 
 
 def cartpole(arguments: argparse.Namespace, known: set[tuple[str, int]]) -> Iterator[dict[str, Any]]:
@@ -91,7 +93,7 @@ def table(rows: list[dict[str, Any]]) -> None:
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=("maze", "cartpole"))
+    parser.add_argument("task", choices=(*RUNS, "cartpole"))
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--evaluations", type=int)
@@ -99,13 +101,13 @@ def main() -> None:
     parser.add_argument("--workers", type=int)
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
-    arguments.seeds = arguments.seeds or (20 if arguments.task == "maze" else 10)
-    arguments.seconds = arguments.seconds or (60.0 if arguments.task == "maze" else 10.0)
+    arguments.seeds = arguments.seeds or (20 if arguments.task in RUNS else 10)
+    arguments.seconds = arguments.seconds or (60.0 if arguments.task in RUNS else 10.0)
     print(describe_machine())
     lines = arguments.output.read_text().splitlines() if arguments.output.exists() else []
     rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
     known = {(row["algorithm"], row["seed"]) for row in rows}
-    campaign = maze if arguments.task == "maze" else cartpole
+    campaign = maze if arguments.task in RUNS else cartpole
     with arguments.output.open("a") as file:
         for row in campaign(arguments, known):
             rows.append(row)
