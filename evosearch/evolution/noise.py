@@ -31,14 +31,15 @@ def quantiles() -> NDArray[np.float32]:
     """The upper quantile function of the normal distribution, as parabolas: float32 (3, rows).
 
     The tail probability v / 2^32 with v in [1, 2^31) is cut into `SEGMENTS` parts an octave; parabola k is in t, the place
-    of v in its part, from 0 to 1. Its nodes are the part's ends and centre, computed by balls and rounded correctly.
+    of v in its part, from 0 to 1. Its nodes are the part's ends and centre, computed by balls and rounded correctly. The last
+    row, of zeros, is for v = 2^31, to which float32 rounds the largest words.
     """
     from flint import arb
 
     def quantile(v: float) -> float:
         return float((arb(1) - arb(v) / arb(2**31)).erfinv() * arb(2).sqrt())
 
-    table = np.zeros((3, FIRST_ROW + OCTAVES * SEGMENTS), dtype=np.float32)
+    table = np.zeros((3, FIRST_ROW + OCTAVES * SEGMENTS + 1), dtype=np.float32)
     for row in range(OCTAVES * SEGMENTS):
         octave, segment = divmod(row, SEGMENTS)
         low, step = 2.0**octave * (1 + segment / SEGMENTS), 2.0**octave / SEGMENTS

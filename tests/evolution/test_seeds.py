@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evosearch.errors import ProgramError
-from evosearch.evolution.noise import BLOCK, add_noise, load
+from evosearch.evolution.noise import BLOCK, add_noise, load, quantiles
 from evosearch.evolution.seeds import Gene, Genome, Layer, Layout, weights_hash
 
 LAYOUT = Layout((Layer("w", (30, 40), 0.2), Layer("b", (40,), 0.0), Layer("v", (40, 100), 0.1)))
@@ -27,6 +27,16 @@ def test_words_are_threefry() -> None:
     first, second = np.empty(1, np.uint32), np.empty(1, np.uint32)
     load().words(np.uint32(0), np.uint32(0), 0, first, second)
     assert (int(first[0]), int(second[0])) == (0x9D1C5EC6, 0x8BD50731)
+
+
+def test_words_that_float32_rounds_up_are_0() -> None:
+    """Their row stands behind all octaves: one of 2^25 words, which a network of millions of weights draws every few mutations."""
+    largest = np.array([0x7FFFFFFF, 0xFFFFFFFF, 0x7FFFFFC0], np.uint32)
+    row = largest[:1].astype(np.float32).view(np.int32)[0] >> 18
+    assert row == quantiles().shape[1] - 1 and not quantiles()[:, row].any()
+    value, drawn = np.empty(3, np.float32), np.zeros(3, np.float32)
+    load().normals(largest, value, value.view(np.int32), quantiles(), np.float32(1.0), drawn)
+    assert not drawn.any()
 
 
 def test_noise_is_normal() -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 import evosearch
 from evosearch.cli import main
 from evosearch.errors import ExportError
-from evosearch.evolution.noise import FIRST_ROW, quantiles
+from evosearch.evolution.noise import FIRST_ROW, load, quantiles
 from evosearch.evolution.seeds import Gene, Genome, Layer, Layout, weights_hash
 from evosearch.export import PolicyInfo, render, verify_export
 from evosearch.export.policies import generator, safetensors
@@ -52,6 +53,10 @@ def maze_run(tmp_path_factory: pytest.TempPathFactory) -> evosearch.Run:
 
 def test_the_carried_generator_has_the_same_bits() -> None:
     assert generator._quantiles().tobytes() == quantiles()[:, FIRST_ROW:].tobytes()
+    largest = np.array([0x7FFFFFFF, 0xFFFFFFFF, 0x80000000, 0, 1], np.uint32)
+    drawn, value = np.zeros(5, np.float32), np.empty(5, np.float32)
+    load().normals(largest, value, value.view(np.int32), quantiles(), np.float32(1.0), drawn)
+    assert np.array_equal(generator._normals(largest), drawn)
     layers = (Layer("a", (41, 53), 0.25), Layer("b", (53,), 0.0), Layer("c", (53, 700), 1 / 3), Layer("d", (7,), 0.1))
     for layout in (Layout(layers), Layout(layers[:1]), Layout(layers[3:])):
         levels = Genome(0.002, (Gene(2**28 - 1), Gene(0, 15), Gene(77, 0), Gene(2**27, 8)))

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 @functools.cache
 def _quantiles() -> NDArray[np.float32]:
-    """Parabolas on the upper quantile function of the normal distribution, 32 an octave of the tail: float32 (3, 992)."""
+    """Parabolas on the upper quantile function of the normal distribution, 32 an octave of the tail: float32 (3, 993)."""
     quantile, table = statistics.NormalDist().inv_cdf, []
     for row in range(31 * 32):
         low, step = 2.0 ** (row // 32) * (1 + row % 32 / 32), 2.0 ** (row // 32) / 32
         left, centre, right = (-quantile((low + step * part) / 2**32) for part in (0.0, 0.5, 1.0))
         table.append((left, 4.0 * centre - 3.0 * left - right, 2.0 * (left - 2.0 * centre + right)))
-    return np.array(table).astype(np.float32).T.copy()
+    return np.array([*table, (0.0, 0.0, 0.0)]).astype(np.float32).T.copy()  # float32 rounds the largest words to 2^31
 
 
 def _words(seed: int, blocks: range) -> NDArray[np.uint32]:
