@@ -144,7 +144,10 @@ def episode(
     total, done = 0.0, False
     while not done:
         if show:
-            show(played.render())
+            try:
+                show(played.render())
+            except gymnasium.error.DependencyNotInstalled as error:
+                raise ImportError(str(error)) from None
         observation, reward, ended, cut, _info = played.step(act(observation))
         total, done = total + float(reward), ended or cut
     played.close()
