@@ -16,6 +16,7 @@ from evosearch.cli import main
 from evosearch.errors import MissingDependencyError, TaskError
 from evosearch.evolution.seeds import Gene, Genome
 from evosearch.language.op import OpSet
+from evosearch.search.store import Store
 from tasks.environments import Environment
 from tasks.environments.mlp import load, mlp_layout
 from tasks.environments.scaling import observe
@@ -162,6 +163,27 @@ def test_a_run_goes_on_when_an_environment_raises(tmp_path: Path, capsys: pytest
     assert run.evaluations >= 36 and 10 < failed < run.counters()["frames training"]
     assert main(["show", str(run.folder)]) == 0
     assert f"{failed:,} episodes failed in the environment" in capsys.readouterr().out
+
+
+def test_a_run_with_scaled_observations_is_the_same_in_pieces_and_in_workers(tmp_path: Path) -> None:
+    task = [("task.env", "Pendulum-v1"), ("task.steps", 30), ("task.normalise", 200), ("task.squash", True)]
+    sizes = [("population", 6), ("parents", 3), ("validation", 4), ("batch", 3), ("test", 4)]
+    options = [*task, *((f"search.{name}", size) for name, size in sizes), ("search.until", "")]
+
+    def dump(name: str, budget: int, workers: int) -> str:
+        folder = tmp_path / name
+        if folder.exists():
+            evosearch.resume(folder, budget=budget, workers=workers)
+        else:
+            evosearch.run("cartpole", budget=budget, workers=workers, overrides=options, out=folder)
+        store = Store.open(folder)
+        try:
+            return store.dump()
+        finally:
+            store.close()
+
+    whole = dump("whole", 18, 0)
+    assert dump("pieces", 6, 0) != whole and dump("pieces", 18, 2) == whole
 
 
 def test_without_gymnasium_the_error_names_the_extra() -> None:
