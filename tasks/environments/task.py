@@ -25,7 +25,10 @@ from tasks.environments.spaces import Acting, Reading, acting, reading
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment of Gymnasium; the score is the sum of rewards, behaviour is the last observation.
+    """An environment of Gymnasium; the score is the sum of rewards.
+
+    Behaviour is the last place where the environment tells it (MuJoCo's robots), else the last observation, unless that is of
+    more than 64 numbers.
 
     Attributes:
         env: its id, such as "CartPole-v1"; "package:Id-v0" imports a package that registers it.
@@ -64,7 +67,7 @@ class Environment:
     def traits(self) -> Traits:
         """Episodes differ by their seeds."""
         threshold = self.player.threshold if self.threshold is None else self.threshold
-        return Traits(noisy=True, threshold=threshold, behaviour="the last observation")
+        return Traits(noisy=True, threshold=threshold, behaviour=self.player.behaves)
 
     def layout(self) -> Layout:
         """A fully connected network between the environment's spaces."""
@@ -94,12 +97,17 @@ class Environment:
         return _player(self.env, self.steps or None, tuple(sorted(self.options.items())), self.normalise, self.squash)
 
 
+WIDEST = 64
+"""Numbers of an observation that novelty compares, and that a run keeps of every episode."""
+
+
 class Player:
     """An environment of this process; made anew after it has failed.
 
     Attributes:
         limit: steps of an episode.
         threshold: mean score from which on the environment counts as solved, if it says so.
+        behaves: what behaviour is, for people; "" where there is none.
     """
 
     def __init__(self, env: str, steps: int | None, options: Mapping[str, Any], normalise: int, squash: bool) -> None:
@@ -111,6 +119,9 @@ class Player:
         spec: Any = self._env.spec
         self.limit: int | None = spec.max_episode_steps
         self.threshold: float | None = spec.reward_threshold
+        self._place = _place(self._env)
+        seen = "the last observation" if self.reading.size <= WIDEST else ""
+        self.behaves: str = f"the last {', '.join(self._place)}" if self._place else seen
 
     @functools.cached_property
     def scaling(self) -> Scaling | None:
@@ -128,7 +139,7 @@ class Player:
         network, fill, action, squash = kernels.mlp, self.reading.fill, self.acting.action, self.acting.squash
         try:
             step = self._env.step
-            observation, _info = self._env.reset(seed=seed)
+            observation, info = self._env.reset(seed=seed)
             done = False
             while not done:
                 fill(observation, inputs)
@@ -139,7 +150,7 @@ class Player:
                     return Episode(float("nan"), frames, (), "the network's outputs are not finite")
                 if squash:
                     kernels.tanh_all(values, self.acting.size)
-                observation, reward, ended, cut, _info = step(action(best, inputs))
+                observation, reward, ended, cut, info = step(action(best, inputs))
                 total += float(reward)
                 frames += 1
                 done = ended or cut
@@ -148,12 +159,26 @@ class Player:
             return Episode(float("nan"), frames, (), f"{type(error).__name__}: {error}")
         if not np.isfinite(total):
             return Episode(float("nan"), frames, (), f"the sum of rewards is {total}")
-        return Episode(total, frames, self.reading.behaviour(observation))
+        return Episode(total, frames, self._behaviour(observation, info))
+
+    def _behaviour(self, observation: Any, info: Mapping[str, Any]) -> tuple[float, ...]:
+        if self._place:
+            return tuple(float(info.get(name, np.nan)) for name in self._place)
+        return self.reading.behaviour(observation) if self.behaves else ()
 
     def _renew(self) -> None:
         with suppress(Exception):
             self._env.close()
         self._env = self._make()
+
+
+def _place(env: Any) -> tuple[str, ...]:
+    """The coordinates that the environment tells beside its observations."""
+    try:
+        _observation, info = env.reset(seed=0)
+    except Exception:  # an episode says what is wrong
+        return ()
+    return tuple(name for name in ("x_position", "y_position") if name in info)
 
 
 @functools.cache
