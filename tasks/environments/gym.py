@@ -53,8 +53,8 @@ def make(env: str, steps: int | None, options: Mapping[str, Any]) -> gymnasium.E
 
 
 def _log_warnings_of_mujoco() -> None:
-    """MuJoCo warns on the terminal and in a file of its own in the current folder, unless it is told where to."""
+    """MuJoCo warns on the terminal and in a file of its own in the current folder, unless it is told where to: here the log."""
     with suppress(ImportError):  # making the environment says what is missing
         import mujoco
 
-        mujoco.set_mju_user_warning(LOGGER.warning)
+        mujoco.set_mju_user_warning(LOGGER.info)
