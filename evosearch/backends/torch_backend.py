@@ -15,7 +15,7 @@ from typing import Any
 from evosearch.backends.arrays import lower
 from evosearch.backends.lockstep import together
 from evosearch.backends.torch_lines import function_lines
-from evosearch.backends.torch_source import sums_over_all, torch_source
+from evosearch.backends.torch_source import Form, sums_over_all, torch_source
 from evosearch.errors import MissingDependencyError, ProgramError
 from evosearch.language.optimizer import check_rule, state_names
 from evosearch.language.program import Program
@@ -45,7 +45,7 @@ class TorchRule:
 
     Attributes:
         rule: the program.
-        run: `(w, g, STATES, lr, step) -> update`, over lists; the states change in place.
+        run: `(w, g, STATES, lr, step)`, over lists; the weights and the states change in place.
     """
 
     rule: Program
@@ -70,11 +70,10 @@ class TorchRule:
             lr, step: learning rate; number of the step, 1 at the first.
         """
         w, g = ([x.to(torch.promote_types(x.dtype, torch.float32)) for x in tensors] for tensors in (params, grads))
-        update = self.run(w, g, *state, lr, step)
-        if isinstance(update, (list, tuple)):
-            torch._foreach_sub_(list(params), list(update))
-        else:
-            torch._foreach_sub_(list(params), update)
+        self.run(w, g, *state, lr, step)
+        for p, stepped in zip(params, w, strict=True):
+            if stepped is not p:
+                p.copy_(stepped)
 
 
 def compile_rule(rule: Program, *, foreach: bool = True, compiled: bool = False) -> TorchRule:
@@ -94,41 +93,39 @@ def compile_rule(rule: Program, *, foreach: bool = True, compiled: bool = False)
     in_turn = sums_over_all(lowered.program)
     if compiled and in_turn:
         raise ProgramError("a rule that sums over all tensors is not compiled tensor by tensor; use foreach=True")
-    source = torch_source(lowered, foreach=foreach and not compiled)
-    run = _defined(f"def update({', '.join(_parameters(rule))}):\n", [*source.lines, f"return {source.update}"])
-    if foreach and not compiled:
-        return TorchRule(rule, functools.partial(_run_lists, run) if in_turn else run)
+    states = ", ".join(["w", "g", *state_names(rule)])
     if compiled:
-        return TorchRule(rule, functools.partial(_run_compiled, run, torch.compile(run, dynamic=True)))
+        source = torch_source(lowered, Form.KERNEL)
+        kernel = _defined(f"def update({', '.join([states, *source.given])}):\n", source.lines)
+        numbers = _defined("def numbers(lr, step):\n", [*source.numbers, f"return [{', '.join(source.given)}]"])
+        return TorchRule(rule, functools.partial(_run_compiled, kernel, torch.compile(kernel, dynamic=True), numbers))
+    source = torch_source(lowered, Form.LISTS if foreach else Form.TENSOR)
+    run = _defined(f"def update({states}, lr, step):\n", source.lines)
+    if foreach:
+        return TorchRule(rule, functools.partial(_run_lists, run) if in_turn else run)
     return TorchRule(rule, functools.partial(_run_tensors, run, in_turn))
 
 
-def _parameters(rule: Program) -> list[str]:
-    return ["w", "g", *state_names(rule), "lr", "step"]
+def _run_lists(run: Callable[..., Any], *given: Any) -> None:
+    _together([run(*given)])
 
 
-def _run_lists(run: Callable[..., Any], *given: Any) -> Any:
-    return _together([run(*given)])[0]
-
-
-def _run_tensors(run: Callable[..., Any], in_turn: bool, *given: Any) -> list[Any]:
+def _run_tensors(run: Callable[..., Any], in_turn: bool, *given: Any) -> None:
     *tensors, lr, step = given
-    updates = [run(*one, lr, step) for one in zip(*tensors, strict=True)]
-    return _together(updates) if in_turn else updates
+    running = [run(*one, lr, step) for one in zip(*tensors, strict=True)]
+    if in_turn:
+        _together(running)
 
 
-def _run_compiled(run: Callable[..., Any], compiled: Callable[..., Any], *given: Any) -> list[Any]:
+def _run_compiled(kernel: Callable[..., Any], compiled: Callable[..., Any], numbers: Callable[..., Any], *given: Any) -> None:
     """Flat views share one kernel; what has none, or is too small to share it, goes without."""
     *tensors, lr, step = given
-    numbers = [torch.as_tensor(x, dtype=torch.float64) for x in (lr, step)]  # a float would be compiled in
-    updates = []
+    known = numbers(lr, step)
     for one in zip(*tensors, strict=True):
         if one[0].numel() < 2 or not all(x.is_contiguous() for x in one):
-            updates.append(run(*one, lr, step))
-        else:
-            update = compiled(*(x.view(-1) for x in one), *numbers)
-            updates.append(update.view_as(one[0]) if isinstance(update, Tensor) else update)
-    return updates
+            kernel(*one, *known)
+        else:  # a float would be compiled in
+            compiled(*(x.view(-1) for x in one), *(torch.as_tensor(x, dtype=one[0].dtype) for x in known))
 
 
 def _defined(head: str, body: Sequence[str]) -> Callable[..., Any]:

@@ -80,12 +80,23 @@ def test_low_precision_parameters_keep_float32_state() -> None:
 
 def test_what_is_written() -> None:
     """Guards go where they guard nothing, equal values are computed once, and what dies is written to."""
-    from evosearch.backends.torch_source import torch_source
+    from evosearch.backends.torch_source import Form, torch_source
 
     lowered = lower(rule("adamw"))
     names = [instruction.op.name for instruction in lowered.program.instructions]
     assert "abs" not in names and names.count("sqrt") == 1
-    lines = torch_source(lowered, foreach=False).lines
-    assert {"v1.lerp_(g, 1.0 - 0.9)", "v2.lerp_(g2, 1.0 - 0.999)", "m.add_(w, alpha=0.01)"} <= set(lines)
+    arrays = [line for line in torch_source(lowered, Form.TENSOR).lines if "(" in line]
+    assert arrays == [
+        "v1.lerp_(g, 1.0 - 0.9)",
+        "v2.mul_(0.999)",
+        "v2.addcmul_(g, g, value=1.0 - 0.999)",
+        "s = v2.sqrt()",
+        "s.add_(1e-8 / s_scale)",
+        "torch.div(v1, s, out=s)",
+        "s.add_(w, alpha=0.01 / u_scale)",
+        "w.sub_(s, alpha=u_scale * lr)",
+    ]
+    kernel = torch_source(lowered, Form.KERNEL)
+    assert kernel.given == ("r1", "r2", "lr") and not any("step" in line for line in kernel.lines)
     twice = "def train(w, g):\n    a = norm(g)\n    b = norm(g)\n    c = mul(a, b)\n    u = mul(g, c)\n    return u"
     assert [i.op.name for i in lower(read_rule(twice, OPTIMIZER)).program.instructions] == ["norm", "mul", "mul"]

@@ -1,6 +1,7 @@
 """The text of an exported torch optimizer; see `template` for its conditions.
 
-Flags: counted (the rule reads the step's number), in_turn (it sums over all tensors), reduces (it sums at all), math.
+Flags: counted (the rule reads the step's number), in_turn (it sums over all tensors), reduces (it sums at all), math,
+kernel (it is there in the form for numbers that are tensors, which torch.compile and CUDA graphs want).
 """
 
 OPTIMIZER = '''\
@@ -132,35 +133,43 @@ class $name(Optimizer):
 #? end
         for group in self.param_groups:
             tensors = [(p, p.grad, *self._state(p, group)) for p in group["params"] if p.grad is not None]
-            lr = group["lr"].reshape(()) if isinstance(group["lr"], torch.Tensor) else group["lr"]
-            rest = (lr, group["weight_decay"], group["maximize"])
-            foreach = group["foreach"]
+            lr, foreach, maximize = group["lr"], group["foreach"], group["maximize"]
+            if isinstance(lr, torch.Tensor):
+#? counted
+                lr = lr.reshape(()) if group["capturable"] else lr.item()
+#? else
+                lr = lr.item()
+#? end
+            numbers = (lr, group["weight_decay"])
             if foreach is None:
                 foreach = all(one[0].is_cuda for one in tensors)
 #? in_turn
 #? counted
-            if foreach and not group["capturable"]:
+            if group["capturable"]:
+                running += [_apply_kernel(maximize, *one, *numbers) for one in tensors]
+            elif foreach:
 #? else
             if foreach:
 #? end
-                running += [_apply_lists(*batch, *rest) for batch in _batches(tensors)]
+                running += [_apply_lists(maximize, *batch, *numbers) for batch in _batches(tensors)]
             else:
-                running += [_apply(*one, *rest) for one in tensors]
+                running += [_apply(_update, maximize, *one, *numbers) for one in tensors]
         _together(running)
 #? else
             if group["compiled"]:
                 for one in tensors:
-                    _apply_compiled(*one, *rest)
+                    _apply_compiled(maximize, *one, *numbers)
 #? counted
-            elif foreach and not group["capturable"]:
-#? else
-            elif foreach:
+            elif group["capturable"]:
+                for one in tensors:
+                    _apply_kernel(maximize, *one, *numbers)
 #? end
+            elif foreach:
                 for batch in _batches(tensors):
-                    _apply_lists(*batch, *rest)
+                    _apply_lists(maximize, *batch, *numbers)
             else:
                 for one in tensors:
-                    _apply(*one, *rest)
+                    _apply(_update, maximize, *one, *numbers)
 #? end
         return loss
 
@@ -213,28 +222,29 @@ def _batches(tensors):
 #? end
 
 
-def _apply(p, grad, $rest, maximize):
-    """Step one tensor."""
-    g = grad.to(_dtype(p))
+def _apply(update, maximize, p, grad, *rest):
+    """Step one tensor by `update`."""
+    w, g = p.to(_dtype(p)), grad.to(_dtype(p))
 #? in_turn
-    update = yield from _update(p.to(_dtype(p)), -g if maximize else g, $rest)
-    p.sub_(update)
+    yield from update(w, -g if maximize else g, *rest)
 #? else
-    p.sub_(_update(p.to(_dtype(p)), -g if maximize else g, $rest))
+    update(w, -g if maximize else g, *rest)
 #? end
+    if w is not p:
+        p.copy_(w)
 
 
-def _apply_lists(p, grad, $rest, maximize):
+def _apply_lists(maximize, p, grad, *rest):
     """Step the tensors of a batch."""
     dtype = _dtype(p[0])
     w, g = [x.to(dtype) for x in p], [x.to(dtype) for x in grad]
-    g = torch._foreach_neg(g) if maximize else g
 #? in_turn
-    update = yield from _update_lists(w, g, $rest)
-    torch._foreach_sub_(p, update)
+    yield from _update_lists(w, torch._foreach_neg(g) if maximize else g, *rest)
 #? else
-    torch._foreach_sub_(p, _update_lists(w, g, $rest))
+    _update_lists(w, torch._foreach_neg(g) if maximize else g, *rest)
 #? end
+    if p[0].dtype is not dtype:
+        torch._foreach_copy_(p, w)
 
 
 #? in_turn
@@ -250,18 +260,37 @@ def _together(running):
             except StopIteration:
                 pass
         running, totals = further, [sum(x.to(part.device) for x in parts) for part in parts]
+#? end
+#? kernel
+#? in_turn
+
+
+#? end
+def _apply_kernel(maximize, $flat, $numbers):
+    """Step one tensor by numbers that may be tensors."""
+#? in_turn
+    return _apply(_update_kernel, maximize, $flat, *_coefficients($numbers))
 #? else
-def _apply_compiled(p, grad, $rest, maximize):
+    _apply(_update_kernel, maximize, $flat, *_coefficients($numbers))
+#? end
+#? end
+#? in_turn
+#? else
+
+
+def _apply_compiled(maximize, $flat, $numbers):
     """Step one tensor by a kernel that all share; tensors without a flat view and single numbers go without."""
     tensors = [$flat]
     if p.numel() < 2 or not all(x.is_contiguous() for x in tensors):
-        _apply(p, grad, $rest, maximize)
+        _apply_kernel(maximize, *tensors, $numbers)
         return
-#? counted
-    step = torch.as_tensor(step, dtype=torch.float64)
-#? end
-    lr = torch.as_tensor(lr, dtype=torch.float64)  # a float would be compiled in
-    _compiled()(*(x.view(-1) for x in tensors), $numbers, maximize)
+    _compiled()(_update_kernel, maximize, *(x.view(-1) for x in tensors), *_as_tensors(_dtype(p), $numbers))
+
+
+@functools.lru_cache(maxsize=8)  # most tensors are at the same step
+def _as_tensors(dtype, $numbers):
+    """The coefficients as tensors: floats would be compiled in."""
+    return [torch.as_tensor(x, dtype=dtype) for x in _coefficients($numbers)]
 
 
 @functools.cache
@@ -270,14 +299,26 @@ def _compiled():
 #? end
 
 
-def _update(w, g, $rest):
-    """The rule for one tensor; state is written in place."""
+def _update($tensors, $numbers):
+    """Step one tensor, weights and state in place."""
 $update
 
 
-def _update_lists(w, g, $rest):
-    """The rule for lists of tensors."""
+def _update_lists($tensors, $numbers):
+    """Step lists of tensors."""
 $update_lists
+#? kernel
+
+
+def _coefficients($numbers):
+    """The numbers of a step, which all tensors share."""
+$coefficients
+
+
+def _update_kernel($tensors, $given):
+    """Step one tensor: what is compiled to one pass, and what takes numbers on the device."""
+$update_kernel
+#? end
 
 
 '''
