@@ -75,7 +75,8 @@ def overlaps(length: int, size: int) -> NDArray[np.float64]:
     """How much of each old row is in each new one, in whole numbers: (size, length)."""
     ends = np.arange(1, size + 1)[:, None] * length, np.arange(1, length + 1) * size
     inside = np.minimum(*ends) - np.maximum(ends[0] - length, ends[1] - size)
-    return np.maximum(0, inside) / np.gcd(length, size)
+    parts: NDArray[np.float64] = np.maximum(0, inside) / np.gcd(length, size)
+    return parts
 
 
 def shrunk(one: Bytes, two: Bytes) -> Bytes:
@@ -108,7 +109,8 @@ def episode(
     ale = ale_py.ALEInterface()
     ale.setFloat("repeat_action_probability", 0.0)  # the sticky actions below are drawn by the seed
     ale.setInt("random_seed", 0)
-    ale.loadROM(roms.get_rom_path(game))
+    path: Any = roms.get_rom_path(game)
+    ale.loadROM(path)
     ale.reset_game()
     begun = ale.cloneState(include_rng=True)
     known = [ale_py.Action(n) for n in range(18)] if all_actions else ale.getMinimalActionSet()

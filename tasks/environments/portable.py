@@ -138,7 +138,7 @@ def episode(
     """The sum of rewards of one episode."""
     import gymnasium
 
-    drawn = {"render_mode": "rgb_array"} if show else {}
+    drawn: dict[str, Any] = {"render_mode": "rgb_array"} if show else {}
     played = gymnasium.make(env, disable_env_checker=True, **drawn, **options)
     observation, _info = played.reset(seed=seed)
     total, done = 0.0, False

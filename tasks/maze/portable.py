@@ -106,7 +106,7 @@ def _dense(inside: int, hidden: int) -> dict[str, str]:
 
 
 def _maze_functions() -> tuple[Callable[..., Any], ...]:
-    return (wall_rows, sine, blocked, move, at_goal, segment, drawn, walk)
+    return (wall_rows, sine, blocked, move, at_goal, line, drawn, walk)
 
 
 def _maze_constants() -> dict[str, Any]:
@@ -181,20 +181,19 @@ def drawn(path: list[tuple[float, float]]) -> NDArray[np.uint8]:
     """The map with the robot's way so far, two points a unit: uint8 (height, width, 3)."""
     image = np.full((424, 408, 3), 255, np.uint8)
     angle = np.linspace(0.0, 2.0 * np.pi, 100)
-    for centre, radius, colour in ((GOAL, REACHED, (44, 160, 44)), (path[-1], RADIUS, (214, 39, 40))):
-        ring = [(centre[0] + radius * x, centre[1] + radius * y) for x, y in zip(np.cos(angle), np.sin(angle))]  # noqa: B905
-        for one, other in zip(ring, ring[1:]):  # noqa: B905, RUF007
-            segment(image, one, other, colour)
+    for (x, y), radius, colour in ((GOAL, REACHED, (44, 160, 44)), (path[-1], RADIUS, (214, 39, 40))):
+        line(image, np.column_stack([x + radius * np.cos(angle), y + radius * np.sin(angle)]), colour)
     for x1, y1, x2, y2 in WALLS:
-        segment(image, (x1, y1), (x2, y2), (0, 0, 0))
-    for one, other in zip(path, path[1:]):  # noqa: B905, RUF007
-        segment(image, one, other, (11, 110, 153))
+        line(image, ((x1, y1), (x2, y2)), (0, 0, 0))
+    line(image, path, (11, 110, 153))
     return image[::-1]
 
 
-def segment(image: NDArray[np.uint8], one: tuple[float, float], other: tuple[float, float], colour: tuple[int, ...]) -> None:
-    """A straight line, two points wide, in place."""
-    count = 2 + int(4 * max(abs(one[0] - other[0]), abs(one[1] - other[1])))
-    column, row = (np.linspace(2 * one[n], 2 * other[n], count).astype(int) for n in (0, 1))
+def line(image: NDArray[np.uint8], points: Any, colour: tuple[int, int, int]) -> None:
+    """A line through points, two pixels wide, in place."""
+    x, y = 2.0 * np.array(points, np.float64).T
+    along = np.append(0.0, np.cumsum(np.hypot(np.diff(x), np.diff(y))))
+    at = np.linspace(0.0, along[-1], 2 + int(2.0 * along[-1]))
+    column, row = np.interp(at, along, x).astype(int), np.interp(at, along, y).astype(int)
     for right, up in ((0, 0), (1, 0), (0, 1), (1, 1)):
         image[row + up, column + right] = colour

@@ -30,7 +30,7 @@ def test_words_are_threefry() -> None:
 
 
 def test_words_that_float32_rounds_up_are_0() -> None:
-    """Their row stands behind all octaves: one of 2^25 words, which a network of millions of weights draws every few mutations."""
+    """Their row stands behind all octaves: one of 2^25 words, and a network of millions of weights draws many."""
     largest = np.array([0x7FFFFFFF, 0xFFFFFFFF, 0x7FFFFFC0], np.uint32)
     row = largest[:1].astype(np.float32).view(np.int32)[0] >> 18
     assert row == quantiles().shape[1] - 1 and not quantiles()[:, row].any()

@@ -27,9 +27,13 @@ def source(function: Callable[..., Any]) -> str:
     lines = text.splitlines()
     for one in (*node.args.args, *node.args.kwonlyargs):
         one.annotation = None
+    for each in ast.walk(node):
+        if isinstance(each, ast.AnnAssign) and each.value is not None:
+            line = lines[each.lineno - 1]
+            lines[each.lineno - 1] = f"{line[: each.target.end_col_offset]} = {line[each.value.col_offset :]}"
     kept = [line for line in lines[: node.lineno - 1] if line.startswith("@functools.")]
     head = f"def {node.name}({ast.unparse(node.args)}):"
-    body = [line.partition("  # noqa")[0].replace("kept: list[Any]", "kept") for line in lines[node.body[0].lineno - 1 :]]
+    body = [line.partition("  # noqa")[0] for line in lines[node.body[0].lineno - 1 :]]
     return "\n".join([*kept, head, *body]) + "\n"
 
 
