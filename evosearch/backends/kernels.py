@@ -1,8 +1,9 @@
 """Kernel modules: typed Python files whose functions are compiled together with an op set's interpreter.
 
 A function decorated with `kernel` stays plain Python where its module is imported, so that it is typed, tested and
-debugged as such. `assemble` pastes the sources of kernel modules behind the interpreter's source into one generated
-file, where `kernel` means `njit`: one file is one content hash, and Numba's cache cannot go stale.
+debugged as such. `assemble` writes the interpreter and each kernel module to a generated file of its own, where `kernel`
+means `njit`. A file imports what it calls from the earlier ones by their names, which hold hashes of their contents: Numba's
+cache cannot go stale, and what two sets of kernels share is compiled once.
 """
 
 from __future__ import annotations
@@ -31,6 +32,13 @@ _INTRINSICS = ("evosearch.backends.blocks", "evosearch.backends.tiles", "evosear
 """Imports of kernel modules that stay in the generated file, with the hash of what they import."""
 _DEFINITION = re.compile(r"^def (\w+)|^((?:\w+, )*\w+) = ", re.MULTILINE)
 _DECORATOR = '@njit(cache=True, error_model="numpy")'
+_HEAD = """\
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from evosearch.backends.simd import LANES, dot, out_of_line
+"""
 
 
 def kernel(function: F) -> F:
@@ -38,15 +46,10 @@ def kernel(function: F) -> F:
     return function
 
 
-@functools.cache
-def _assemble(source: str, name: str) -> ModuleType:
-    return load_kernel_module(source, name)
-
-
 def assemble(
     ops: OpSet, modules: tuple[str, ...], name: str, interpreter: Callable[[OpSet], str] = vm_source
 ) -> ModuleType:
-    """One compiled module of an op set's interpreter, its tables and the named kernel modules, in this order.
+    """An op set's interpreter, its tables and the named kernel modules, in this order, compiled, as one space of names.
 
     `interpreter` is `vm_source` for programs over points, `span_source` for update rules.
     """
@@ -58,22 +61,35 @@ def _assemble_ops(
     ops: tuple[Op, ...], modules: tuple[str, ...], name: str, interpreter: Callable[[OpSet], str]
 ) -> ModuleType:
     _refuse_same_names(modules)
-    table = OpSet(name, ops)
-    parts = [
-        interpreter(table),
-        "from evosearch.backends.simd import LANES, dot, out_of_line",
-        _tables(table),
-        *(_body(module) for module in modules),
-    ]
-    return _assemble("from __future__ import annotations\n\n" + "\n\n".join(parts) + "\n", name)
+    table, linked, homes = OpSet(name, ops), ModuleType(name), dict[str, str]()
+    files = [("vm", "", interpreter(table)), ("tables", _HEAD, f"\n{_tables(table)}\n")]
+    files += [(module.rpartition(".")[2], _HEAD, f"\n{_body(module)}\n") for module in modules]
+    for file, head, body in files:
+        tree = ast.parse(head + body)
+        own = _bound(tree)
+        read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & homes.keys() - own
+        links = "".join(f"from {homes[name]} import {name}\n" for name in sorted(read))
+        module = load_kernel_module(head + links + body, file)
+        homes.update(dict.fromkeys(own, module.__name__))
+        vars(linked).update((name, getattr(module, name)) for name in own)
+    return linked
+
+
+def _bound(tree: ast.Module) -> set[str]:
+    """The names that a file defines or imports."""
+    found = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            found |= {name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return found
 
 
 @functools.cache
 def compile_modules(modules: tuple[str, ...], name: str) -> ModuleType:
     """One compiled module of the named kernel modules alone, for kernels that run no programs."""
-    imports = "import numpy as np\nfrom numba import njit\nfrom evosearch.backends.simd import LANES, dot, out_of_line"
-    parts = [imports, *(_body(module) for module in modules)]
-    return _assemble("from __future__ import annotations\n\n" + "\n\n".join(parts) + "\n", name)
+    return load_kernel_module("\n\n".join([_HEAD.rstrip(), *(_body(module) for module in modules)]) + "\n", name)
 
 
 def _refuse_same_names(modules: tuple[str, ...]) -> None:

@@ -36,8 +36,10 @@ from evosearch.evolution.fit import (
     factor,
     levenberg_marquardt,
     loss,
+    take_constants,
+    to_code,
 )
-from evosearch.evolution.genome import CONSTANT, FIRST, INVALID, MAX_INSTRUCTIONS, take_constants, to_code
+from evosearch.evolution.genome import CONSTANT, FIRST, INVALID, MAX_INSTRUCTIONS
 from evosearch.evolution.mutate import close_row, open_rows, random_row, redirect
 from evosearch.evolution.random import bell, below, power_of_two, uniform
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from evosearch.backends.encode import CONST_BASE, INPUT_BASE, TEMP_BASE
 from evosearch.backends.kernels import kernel
 from evosearch.backends.simd import LANES, dot
-from evosearch.evolution.genome import MAX_CONSTANTS, MAX_INSTRUCTIONS
+from evosearch.evolution.genome import CONSTANT, FIRST, INVALID, MAX_CONSTANTS, MAX_INSTRUCTIONS
 
 if TYPE_CHECKING:
-    from evosearch.backends.assembled import backward, forward, forward_dd
+    from evosearch.backends.assembled import ARITY, backward, forward, forward_dd
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -71,6 +71,38 @@ def make_bench(x: Floats, target_hi: Floats, target_lo: Floats, weight: Floats) 
     for row, values in ((INPUT_BASE, x), (TARGET, target_hi), (TARGET_LO, target_lo), (WEIGHT, weight)):
         m[row, :n] = values
     return Bench(m, np.array([n, NOTHING, *SCHEDULE]), np.zeros(1))
+
+
+@kernel
+def to_code(g: Ints, c: Floats, n: int, code: NDArray[np.int16], m: Floats) -> int:
+    """Write the interpreter's code and row C of a bench's matrix; return how many constants there are, or INVALID."""
+    p = 0
+    for i in range(n):
+        code[i, 0] = g[i, 0]
+        for k in range(ARITY[g[i, 0]]):
+            operand = g[i, k + 1]
+            if operand == CONSTANT:
+                if p >= MAX_CONSTANTS:
+                    return INVALID
+                code[i, k + 1] = CONST_BASE + p
+                m[C, p] = c[i, k]
+                p += 1
+            elif operand >= FIRST:
+                code[i, k + 1] = TEMP_BASE + operand - FIRST
+            else:
+                code[i, k + 1] = operand
+    return p
+
+
+@kernel
+def take_constants(g: Ints, c: Floats, n: int, m: Floats) -> None:
+    """Write row C of a bench's matrix back to the operands."""
+    p = 0
+    for i in range(n):
+        for k in range(ARITY[g[i, 0]]):
+            if g[i, k + 1] == CONSTANT:
+                c[i, k] = m[C, p]
+                p += 1
 
 
 @kernel

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from evosearch.backends.encode import CONST_BASE, TEMP_BASE
 from evosearch.backends.kernels import kernel
 
 if TYPE_CHECKING:
     from evosearch.backends.assembled import ADD, ARITY, COMMUTES, DIV, FAMILY, MUL, SUB
-    from evosearch.evolution.fit import C
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -135,35 +133,3 @@ def structure_hash(g: Ints, n: int, digests: NDArray[np.uint64]) -> np.uint64:
         z = (z ^ second ^ (z >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
         digests[i] = z ^ (z >> np.uint64(32))
     return np.uint64(digests[n - 1]) ^ (np.uint64(n) * np.uint64(0x9E3779B97F4A7C15))
-
-
-@kernel
-def to_code(g: Ints, c: Floats, n: int, code: NDArray[np.int16], m: Floats) -> int:
-    """Write the interpreter's code and row C of a bench's matrix; return how many constants there are, or INVALID."""
-    p = 0
-    for i in range(n):
-        code[i, 0] = g[i, 0]
-        for k in range(ARITY[g[i, 0]]):
-            operand = g[i, k + 1]
-            if operand == CONSTANT:
-                if p >= MAX_CONSTANTS:
-                    return INVALID
-                code[i, k + 1] = CONST_BASE + p
-                m[C, p] = c[i, k]
-                p += 1
-            elif operand >= FIRST:
-                code[i, k + 1] = TEMP_BASE + operand - FIRST
-            else:
-                code[i, k + 1] = operand
-    return p
-
-
-@kernel
-def take_constants(g: Ints, c: Floats, n: int, m: Floats) -> None:
-    """Write row C of a bench's matrix back to the operands."""
-    p = 0
-    for i in range(n):
-        for k in range(ARITY[g[i, 0]]):
-            if g[i, k + 1] == CONSTANT:
-                c[i, k] = m[C, p]
-                p += 1

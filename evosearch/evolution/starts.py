@@ -26,8 +26,9 @@ from evosearch.evolution.fit import (
     loss,
     loss_dd,
     refine,
+    to_code,
 )
-from evosearch.evolution.genome import MAX_CONSTANTS, MAX_INSTRUCTIONS, to_code
+from evosearch.evolution.genome import MAX_CONSTANTS, MAX_INSTRUCTIONS
 from evosearch.evolution.random import next_word, power_of_two, uniform
 
 Floats = NDArray[np.float64]

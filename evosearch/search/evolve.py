@@ -27,6 +27,7 @@ from evosearch.evolution.fit import (
     loss,
     loss_dd,
     refine,
+    to_code,
 )
 from evosearch.evolution.genome import (
     INVALID,
@@ -34,7 +35,6 @@ from evosearch.evolution.genome import (
     MAX_INSTRUCTIONS,
     settle,
     structure_hash,
-    to_code,
 )
 from evosearch.evolution.mutate import ABSORB, COPY, GRAFT, LIFT, LOWER, MORPH, SHAKE, copy_cone, graft, mutate, shake_constants
 from evosearch.evolution.random import bell, below, fresh_constant, power_of_two, uniform

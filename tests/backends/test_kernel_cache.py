@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from evosearch.backends.cache import kernel_path, load_kernel_module
+from evosearch.backends.kernels import assemble
+from evosearch.backends.vm import load
 from evosearch.errors import ConfigError
+from primitives.arithmetic import CORE, FIELD
 
 SOURCE = """\
 from numba import njit
@@ -57,3 +60,13 @@ def test_an_unwritable_folder_names_the_way_out(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("EVOSEARCH_CACHE_DIR", str(tmp_path / "file" / "kernels"))
     with pytest.raises(ConfigError, match="EVOSEARCH_CACHE_DIR"):
         load_kernel_module(SOURCE, "twice")
+
+
+def test_kernel_sets_share_the_files_that_they_have_in_common() -> None:
+    random, genome = "evosearch.evolution.random", "evosearch.evolution.genome"
+    both, one, other = (assemble(ops, modules, "set") for ops, modules in (
+        (FIELD, (random, genome)), (FIELD, (random,)), (CORE, (random, genome)),
+    ))  # fmt: skip
+    assert both.below is one.below is other.below
+    assert both.forward is load(FIELD).forward
+    assert both.settle is not other.settle  # it reads the table of ops
