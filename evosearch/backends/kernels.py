@@ -93,7 +93,7 @@ def compile_modules(modules: tuple[str, ...], name: str) -> ModuleType:
 
 
 def _refuse_same_names(modules: tuple[str, ...]) -> None:
-    """All kernel modules of a file share one space of names, in which the last of two definitions would win."""
+    """All kernel modules of a set share one space of names, in which the last of two definitions would win."""
     owner: dict[str, str] = {}
     for module in modules:
         for function, constants in _DEFINITION.findall(_body(module)):
