@@ -53,7 +53,11 @@ class Traits:
 
 @runtime_checkable
 class PolicyTask(Protocol):
-    """A task whose candidates are networks that act in an environment."""
+    """A task whose candidates are networks that act in an environment.
+
+    It may also have `draw(axes, places, generation, memory, weights)` for a picture of behaviours of two numbers, `published()`
+    for scores of others by frames, and `portable(weights)` for exports; see `tasks.maze`, `tasks.environments`.
+    """
 
     def check(self, ops: OpSet) -> None:
         """TaskError or MissingDependencyError where the environment cannot be used."""
