@@ -160,7 +160,8 @@ def _outputs(hidden: int) -> tuple[Layer, Layer]:
 
 
 def _episode(x: float, y: float, steps: float) -> Episode:
-    return Episode(-math.sqrt((x - GOAL[0]) ** 2 + (y - GOAL[1]) ** 2), int(steps), (x, y))
+    dx, dy = x - GOAL[0], y - GOAL[1]  # Python's `** 2` is libm's, whose last bit is not everywhere the same
+    return Episode(-math.sqrt(dx * dx + dy * dy), int(steps), (x, y))
 
 
 @functools.cache
