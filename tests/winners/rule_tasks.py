@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evosearch.backends.array_vm import encode_rule, load
+from evosearch.backends.array_vm import KERNELS, encode_rule
+from evosearch.backends.kernels import assemble
+from evosearch.backends.vm import span_source
 from evosearch.language.program import Program
 from primitives.optimizer import OPTIMIZER
 
@@ -20,6 +22,7 @@ STEPS = 250
 NOISE = (0.002, 0.006)
 RARE = 0.1
 SIZE = 24
+SCHEDULE = np.array([0.5 + 0.5 * float(np.cos(np.pi * step / STEPS)) for step in range(STEPS)])
 
 
 def scores(rule: Program, seeds: Sequence[int]) -> list[float]:
@@ -39,20 +42,12 @@ def _losses(rule: Program, noise: float, seeds: Sequence[int]) -> np.ndarray:
     drawn = [_problem(noise, seed) for seed in seeds]
     curvature, target, shaken = (np.concatenate(part, axis=-1) for part in zip(*drawn, strict=True))
     found = []
-    encoded, kernels = encode_rule(rule, OPTIMIZER), load(OPTIMIZER)
+    encoded, kernels = encode_rule(rule, OPTIMIZER), assemble(OPTIMIZER, (*KERNELS, "rule_loop"), "rule tasks", span_source)
+    tables = encoded.code, encoded.constants, encoded.outputs, encoded.depths
+    regs, offsets = kernels.rule_registers(len(encoded.code), 1), np.array([0, target.size])
     for rate in RATES:
-        w = np.zeros_like(target)
-        offsets = np.array([0, w.size])
-        state, update = np.zeros((encoded.states, w.size)), np.empty_like(w)
-        regs = kernels.rule_registers(len(encoded.code), 1)
-        for step in range(STEPS):
-            g = curvature * (w - target) + shaken[step]
-            lr = rate * (0.5 + 0.5 * np.cos(np.pi * step / STEPS))
-            kernels.apply_rule(
-                encoded.code, encoded.constants, encoded.outputs, encoded.depths, regs,
-                w, g, state, offsets, lr, step + 1.0, update,
-            )  # fmt: skip
-            w = w - update
+        w, state = np.zeros_like(target), np.zeros((encoded.states, target.size))
+        kernels.descend(*tables, regs, offsets, curvature, target, shaken, rate * SCHEDULE, state, w)
         found.append(np.sum((curvature * (w - target) ** 2).reshape(len(seeds), SIZE), axis=1))
     return np.array(found)
 
