@@ -144,6 +144,7 @@ def _play(episodes, first, picture):
     """Play episodes with seeds from `first` on and print their scores; one episode where it becomes a picture."""
     scores, film = [], _thinned(400)
     next(film)
+    show = film.send if picture else None
     for seed in range(first, first + (1 if picture else episodes)):
         scores.append($episode)
         print(f"seed {seed}: score {scores[-1]:.6g}", flush=True)

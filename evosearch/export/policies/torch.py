@@ -43,7 +43,7 @@ def render_torch(policy: Policy, info: PolicyInfo) -> str:
         "precision": portable.precision,
         "inputs": _call(portable.inputs, "observation"),
         "action": _call(portable.action, outputs),
-        "episode": _call(portable.episode, "act", "seed", "film.send if picture else None"),
+        "episode": _call(portable.episode, "act", "seed", "show"),
         "tensors": indented(tensors),
         "turned": indented([f"{literal(name)}: {how}," for name, how in portable.turned.items()]),
         "hash": weights_hash(policy.weights()),
