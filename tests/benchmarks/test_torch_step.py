@@ -1,6 +1,6 @@
 """One step of exported optimizers on 10M parameters in 100 tensors, beside torch's AdamW: `pytest -s` prints the table.
 
-Goals on the CPU: not above torch's default; the compiled path within 1.5 times of `fused=True` for Lion's form.
+Goals on the CPU: not above torch's default; the compiled path within 1.5 times of `fused=True`, asserted for Lion's form.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def test_step_against_torch(threads: int) -> None:
             "exported Lion, foreach": milliseconds(lion, foreach=True),
             "exported Lion, compiled": milliseconds(lion, compiled=True),
             "exported AdamW": milliseconds(own_adamw),
+            "exported AdamW, foreach": milliseconds(own_adamw, foreach=True),
             "exported AdamW, compiled": milliseconds(own_adamw, compiled=True),
         }
     finally:
@@ -65,5 +66,5 @@ def test_step_against_torch(threads: int) -> None:
     print(f"\n{threads} thread(s), {TENSORS} tensors of {SIZE}, milliseconds a step")
     for name, value in table.items():
         print(f"  {name:<28}{value:7.1f}")
-    assert table["exported Lion"] <= table["torch AdamW, default"]
+    assert max(table["exported Lion"], table["exported AdamW"]) <= table["torch AdamW, default"]
     assert table["exported Lion, compiled"] <= 1.5 * table["torch AdamW, fused"]

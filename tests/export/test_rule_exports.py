@@ -78,6 +78,23 @@ def test_each_path_of_a_torch_file_is_checked(capsys: pytest.CaptureFixture[str]
     assert re.search(r"tensor by tensor.*ok\n.*foreach.*FAILED", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("name", ["sgd_momentum", "adamw", "nadam", "lamb", "swapped"])
+def test_what_is_compiled_is_the_same_rule(name: str) -> None:
+    """Tensors without a flat view go through the statements that are compiled for others."""
+    torch = pytest.importorskip("torch", reason="pip install 'evosearch[torch]'")
+    loaded, found = module(render(rule(name), "torch", info(name))), []
+    (optimizer_class,) = (getattr(loaded, one) for one in loaded.__all__)
+    for compiled in (False, True):
+        generator = torch.Generator().manual_seed(5)
+        p = torch.randn(4, 3, generator=generator, dtype=torch.float64).T.requires_grad_()
+        optimizer = optimizer_class([p], lr=0.02, weight_decay=0.3, maximize=True, compiled=compiled)
+        for _ in range(4):
+            p.grad = torch.randn(4, 3, generator=generator, dtype=torch.float64).T
+            optimizer.step()
+        found.append([p.detach(), *(optimizer.state[p][name] for name in loaded._STATES)])
+    torch.testing.assert_close(*found, rtol=1e-12, atol=1e-14)
+
+
 def test_the_decay_of_a_rule_becomes_the_argument() -> None:
     assert (prepare(rule("lion")).decay, prepare(rule("lion")).own_decay) == (0.01, True)
     assert prepare(rule("lion")).arguments == ("w", "g", "v1", "lr", "weight_decay")
