@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ SPLIT_SEED = 20230213
 """Of the one split into what may train and what tests; the same for all trainings."""
 
 NO_TORCH = "validation and assessment train with torch; install it with: pip install 'evosearch[torch]'"
+SPLITS_APART = 10_000  # between the seeds of two splits of a training
 CHECK = 25  # steps between two looks at whether the loss is finite
 CURVE = 512  # examples that a point of the curve is taken over
 
@@ -51,6 +52,8 @@ class TorchProblem:
         context: characters that a transformer sees.
         schedule: of the learning rate after its warm-up.
         warmup: share of the steps over which the learning rate rises linearly.
+        splits: trainings that a result is the geometric mean of, each on a split of its own: of a set of a few hundred
+            examples one split says little.
     """
 
     name: str
@@ -68,6 +71,7 @@ class TorchProblem:
     context: int = 64
     schedule: str = "cosine"
     warmup: float = 0.05
+    splits: int = 1
 
     def __post_init__(self) -> None:
         for kind, value, known in (("model", self.model, MODELS), ("schedule", self.schedule, SCHEDULES)):
@@ -77,8 +81,8 @@ class TorchProblem:
             raise ConfigError(
                 f"problem '{self.name}': a transformer reads a text, and nothing else does; data is '{self.data}'"
             )
-        if min(self.batch, self.steps, self.train, self.valid, self.test) < 1:
-            raise ConfigError(f"problem '{self.name}': batch, steps, train, valid and test must be at least 1")
+        if min(self.batch, self.steps, self.train, self.valid, self.test, self.splits) < 1:
+            raise ConfigError(f"problem '{self.name}': batch, steps, train, valid, test and splits must be at least 1")
 
     def check(self) -> None:
         """TaskError where the data is missing, damaged or too small; MissingDependencyError without torch."""
@@ -99,10 +103,16 @@ class TorchProblem:
         torch.set_num_threads(1)  # the same bits on any machine, and one worker a core
         try:
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(setting.seed)
-                return self._train(make_step, setting)
+                return _mean([self._seeded(make_step, setting, split) for split in range(self.splits)])
         finally:
             torch.set_num_threads(threads)
+
+    def _seeded(self, make_step: Callable[[list[Tensor]], Step], setting: Setting, split: int) -> Trained:
+        import torch
+
+        own = replace(setting, seed=setting.seed + SPLITS_APART * split)
+        torch.manual_seed(own.seed)
+        return self._train(make_step, own)
 
     def factor(self, step: int, steps: int) -> float:
         """What the schedule makes of the learning rate at a step from 1 to `steps`."""
@@ -182,6 +192,27 @@ class TorchProblem:
                 return models.ViT(examples.x.shape[1], self.patch, self.widths[0], self.depth, self.heads, outputs)
             case _:
                 return models.Transformer(outputs, self.context, self.widths[0], self.depth, self.heads)
+
+
+def _mean(found: Sequence[Trained]) -> Trained:
+    """Several trainings as one: geometric means of losses, valid where all are."""
+    if len(found) == 1:
+        return found[0]
+
+    def mean(values: Sequence[float]) -> float:
+        return math.exp(float(np.mean([math.log(max(value, 1e-12)) for value in values])))
+
+    accuracies = [one.accuracy for one in found if one.accuracy is not None]
+    curves = zip(*(one.curve for one in found), strict=False)  # one that broke off is shorter
+    return Trained(
+        status="ok" if all(one.status == "ok" for one in found) else "invalid",
+        loss=mean([one.loss for one in found]),
+        accuracy=float(np.mean(accuracies)) if len(accuracies) == len(found) else None,
+        train_loss=mean([one.train_loss for one in found]),
+        curve=tuple((points[0][0], mean([loss for _, loss in points])) for points in curves),
+        weights=found[0].weights,
+        seconds=sum(one.seconds for one in found),
+    )
 
 
 class _Tracked:

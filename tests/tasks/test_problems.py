@@ -83,6 +83,15 @@ def test_a_training_is_a_function_of_its_arguments() -> None:
     assert WINE.train_rule(rule, Setting(lr=0.01, seed=3)).loss != first.loss
 
 
+def test_a_result_on_several_splits_is_their_mean() -> None:
+    rule, setting = read_rule(RULES["lion"], OPTIMIZER), Setting(lr=0.003, seed=3, points=2)
+    both = dataclasses.replace(WINE, splits=2).train_rule(rule, setting)
+    alone = [WINE.train_rule(rule, dataclasses.replace(setting, seed=seed)) for seed in (3, 10_003)]
+    assert both.loss == pytest.approx((alone[0].loss * alone[1].loss) ** 0.5, rel=1e-12) and alone[0].loss != alone[1].loss
+    assert [step for step, _ in both.curve] == [15, 30] and both.weights == alone[0].weights
+    assert dataclasses.replace(WINE, splits=2).train_rule(rule, Setting(lr=1e9, seed=3)).status == "invalid"
+
+
 def test_a_training_that_diverges_is_invalid_and_counts_as_the_untrained_network() -> None:
     rule = read_rule("def train(w, g, lr):\n    u = exp(lr)\n    u = mul(u, g)\n    return u\n", OPTIMIZER)
     found = WINE.train_rule(rule, Setting(lr=1000.0))
