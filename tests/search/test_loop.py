@@ -160,7 +160,8 @@ def test_a_failed_job_names_its_cause_and_keeps_what_was_told(tmp_path: Path) ->
 def test_a_failed_closing_job_is_raised_and_what_was_confirmed_before_it_is_kept(tmp_path: Path) -> None:
     class Confirming(ToySearch):
         def closing(self) -> tuple[Job, ...]:
-            return tuple(Job(100 + k, f"toy_search:{name}", {"seed": k, "island": 0}) for k, name in enumerate(("work", "fail")))
+            jobs = enumerate(("work", "fail"))
+            return tuple(Job(100 + k, f"toy_search:{name}", {"seed": k, "island": 0}) for k, name in jobs)
 
         def tell(self, job: Job, result: Any) -> Told:
             return Told((self._entrant(20, 1e-9),)) if job.number == 100 else super().tell(job, result)
