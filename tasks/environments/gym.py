@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,11 @@ def make(env: str, steps: int | None, options: Mapping[str, Any]) -> gymnasium.E
         import gymnasium
     except ImportError:
         raise MissingDependencyError(f"environments need Gymnasium, which is not installed: {INSTALL}") from None
+    if env.startswith("ALE/"):  # known to Gymnasium or not, as other parts of the process have imported ale-py or not
+        game = env.removeprefix("ALE/").partition("-")[0]
+        raise TaskError(
+            f"{env}: Atari games are a task of their own: --set task.use=tasks.environments:Atari --set task.env={game}"
+        )
     more = {} if steps is None else {"max_episode_steps": steps}
     try:
         known = gymnasium.registry.get(env)
@@ -39,17 +44,20 @@ def make(env: str, steps: int | None, options: Mapping[str, Any]) -> gymnasium.E
             _log_warnings_of_mujoco()
         return gymnasium.make(env, disable_env_checker=True, **more, **options)
     except (gymnasium.error.DependencyNotInstalled, ModuleNotFoundError) as error:
-        raise MissingDependencyError(f"the environment {env} needs more: {error}; or all of them: {INSTALL}") from None
+        came = f"classic control and MuJoCo come with {INSTALL}"
+        raise MissingDependencyError(f"the environment {env} needs more: {str(error).rstrip('.')}; {came}") from None
     except gymnasium.error.UnregisteredEnv as error:
-        close = difflib.get_close_matches(env, list(gymnasium.registry), n=3, cutoff=0.3)
-        nearest = f"the nearest known: {', '.join(close)}" if close else "none is known that is like it"
-        if env.startswith("ALE/"):
-            game = env.removeprefix("ALE/").partition("-")[0]
-            nearest = f"Atari games are a task of their own: --set task.use=tasks.environments:Atari --set task.env={game}"
+        nearest = nearest_known(env, gymnasium.registry)
         raise TaskError(f"there is no environment '{env}' ({error}); {nearest}. More come with {INSTALL}") from None
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
-        raise TaskError(f"the environment {env} cannot be made ({said}); mend task.env or task.options") from None
+        raise TaskError(f"the environment '{env}' cannot be made ({said}); mend task.env or task.options") from None
+
+
+def nearest_known(name: str, known: Iterable[str]) -> str:
+    """The names most like `name` among so many that they would fill a screen."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.3)
+    return f"the nearest known: {', '.join(close)}" if close else "none is known that is like it"
 
 
 def _log_warnings_of_mujoco() -> None:
