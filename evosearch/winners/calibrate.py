@@ -36,7 +36,7 @@ WITHIN = 0.2
 """Share of AdamW's loss."""
 PROGRAMS, RUNS = 100, 5
 """Below so many the number is printed, and the gate not judged."""
-MORE = 1.5
+MORE = 1.15
 """Finalists measured for each program that the archives lack: some will be too good or too bad."""
 
 DRAWN, TRIALS, RESULT = "programs.json", "trials.jsonl", "calibration.json"
