@@ -46,7 +46,12 @@ def short(member: Member) -> str:
 
 def line(program: StoredProgram) -> str:
     """A policy in a line."""
-    return f"policy {program.id}, {program.cost:g} genes, score {short(program)}"
+    return f"policy {program.id}, {genes(program.cost)}, score {short(program)}"
+
+
+def genes(count: float) -> str:
+    """Such as "1 gene"."""
+    return f"{count:g} gene{'' if count == 1 else 's'}"
 
 
 def json_row(program: StoredProgram) -> dict[str, Any]:
@@ -77,13 +82,10 @@ def extra_json(front: Sequence[StoredProgram], counters: Mapping[str, float]) ->
 
 
 def remarks(front: Sequence[StoredProgram], counters: Mapping[str, float], seconds: float) -> list[str]:
-    """Frames by kind, failures, and what "solved" rests on."""
+    """Frames by kind, failures, and whether validation counts the task as solved."""
     counts = {use: counters.get(f"frames {use}", 0.0) for use in USES}
-    total = sum(counts.values())
-    if not total:
-        return []
     kinds = ", ".join(f"{count:,.0f} {use}" for use, count in counts.items())
-    rate = total / max(seconds, 1e-9)
+    rate = sum(counts.values()) / max(seconds, 1e-9)
     lines = [f"frames: {kinds} ({rate:,.0f}/s); {counters.get('generations', 0.0):,.0f} generations"]
     if failed := counters.get("failed episodes", 0.0):
         lines.append(f"{failed:,.0f} episodes failed in the environment, and with them their candidates")
@@ -100,10 +102,11 @@ def inspection(policy: Any, stored: StoredProgram, lineage: Sequence[StoredProgr
         small, large = known["genome_bytes"], known["weight_bytes"]
         lines += _wrapped(policy.genome.to_text(policy.layout))
         lines += ["", f"genome {small:,} bytes for {large:,} bytes of weights, {large / small:,.1f} times smaller"]
-        lines += [f"{len(policy.genome.genes)} genes of power {policy.genome.sigma:g}"]
+        lines += [f"{genes(len(policy.genome.genes))} of power {policy.genome.sigma:g}"]
     else:
         lines += [f"{policy.layout.size:,} weights of an evolution strategy, which has no genome"]
-    lines += [f"SHA-256 of the weights {known['weights']}", ""]
+    lines += [f"SHA-256 of the weights {known['weights']}"]
+    lines += ["weights are the same on every machine; scores are where the environment computes the same", ""]
     lines += [f"  {layer.name:<16} {'x'.join(map(str, layer.shape)):>12}" for layer in policy.layout.layers]
     lines += ["", *(_spread_line(name, known[name]) for name in ("validation", "test"))]
     if known.get("human_normalised") is not None:

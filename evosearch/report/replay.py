@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evosearch.report.policies import genes
+
 
 def replayed(result: Mapping[str, Any]) -> list[str]:
     """The policy that was rebuilt, its weights and its score beside what the run kept."""
     name = f"policy {result['id']}" if result["id"] is not None else "an ancestor that was not archived"
-    lines = [f"{name}, {result['genes']} genes"]
+    lines = [f"{name}, {genes(result['genes'])}"]
     if result["genome"] is not None:
         lines.append(f"genome   {result['genome']}")
     known = result["stored_weights"]

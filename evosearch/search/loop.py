@@ -23,7 +23,7 @@ from evosearch.evaluation.pool import Pool, PoolResult
 from evosearch.search.budget import Budget, Goal
 from evosearch.search.checkpoint import encode, to_parts
 from evosearch.search.protocol import Job, Search, Told
-from evosearch.search.store import Store
+from evosearch.search.store import CLOSING, Store
 
 COMMIT_SECONDS = 0.3  # a crash loses at most about so much
 COMMIT_SHARE = 50  # a commit waits so many times as long as the last one took: a large state costs 2% at most
@@ -283,6 +283,7 @@ class _Recorder:
         self._commit_took = 0.0
         self.last = Told()
         self._note = ""
+        self._closing: dict[str, float] = {}
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
@@ -307,11 +308,13 @@ class _Recorder:
 
     def take_closing(self, job: Job, told: Told) -> None:
         self._store.record(job.number, told, closing=True)
+        for name, value in told.counters.items():
+            self._closing[name] = self._closing.get(name, 0.0) + value
         for entrant in told.entrants:
             enter_front(self._progress.front, entrant)
 
     def commit_closing(self) -> None:
-        self._store.commit([], {})
+        self._store.commit([], {CLOSING: self._closing})
 
     def commit_when_due(self) -> None:
         if self._clock() - self._committed_at >= max(COMMIT_SECONDS, COMMIT_SHARE * self._commit_took):

@@ -26,6 +26,8 @@ from evosearch.search.protocol import Evaluated, Told, Written
 SCHEMA = 1
 FILE = "run.sqlite"
 LOCK = "run.lock"
+CLOSING = "closing_counters"
+"""Meta value: what was counted after the last checkpoint."""
 _APPLICATION = 0x45564F53  # "EVOS"
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -164,7 +166,8 @@ class Store:
     ) -> None:
         """Keep what the told job `number` adds, until the next `commit`.
 
-        With `closing` it was told out of turn, after the last checkpoint: only its programs are kept, until `reopen`.
+        With `closing` it was told out of turn, after the last checkpoint: only its programs are kept, until `reopen`; the sums
+        of counters are then the meta value `CLOSING`.
         """
         if not closing:
             counters = json.dumps(dict(told.counters), sort_keys=True)
@@ -212,6 +215,7 @@ class Store:
         """Drop the programs that were told out of turn when the run stopped: they are confirmed again in their turn."""
         with _explained(self.folder):
             self._connection.execute("DELETE FROM programs WHERE closing = 1")
+            self._connection.execute("DELETE FROM meta WHERE key = ?", (CLOSING,))
 
     def write_meta(self, meta: Mapping[str, Any]) -> None:
         """Write meta values only; what was recorded goes on waiting for its `commit`."""
@@ -251,10 +255,11 @@ class Store:
             return dict(zip((*columns, "slices"), row, strict=True))
 
     def counters(self) -> dict[str, float]:
-        """Sums of the counters of all slices."""
-        query = "SELECT each.key, SUM(each.value) FROM slices, json_each(slices.counters) AS each GROUP BY each.key ORDER BY 1"
+        """Sums of the counters of all slices, and of what was told out of turn."""
+        counted = "SELECT counters AS found FROM slices UNION ALL SELECT value FROM meta WHERE key = ?"
+        query = f"SELECT each.key, SUM(each.value) FROM ({counted}), json_each(found) AS each GROUP BY each.key ORDER BY 1"
         with _explained(self.folder):
-            return dict(self._connection.execute(query))
+            return dict(self._connection.execute(query, (CLOSING,)))
 
     def work(self) -> list[tuple[int, int]]:
         """(number, work) of each slice, by its number."""
