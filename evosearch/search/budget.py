@@ -13,7 +13,7 @@ from evosearch.errors import ConfigError, nearest
 _EVALUATIONS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 _QUANTITY = re.compile(r"([0-9][0-9_]*(?:\.[0-9]*)?(?:[eE]\+?[0-9]+)?)\s*([A-Za-z]*?)(\s*frames)?")
-_BUDGET_HELP = 'use evaluations ("20M", "500k", "3412000") or time ("120s", "10m", "2h")'
+_BUDGET_HELP = 'use evaluations ("20M", "500k", "3412000"), frames of policies ("27.5M frames") or time ("120s", "10m", "2h")'
 
 
 class Spending(Protocol):

@@ -311,6 +311,9 @@ def _override(table: dict[str, Any], key: str, value: Any) -> None:
 def read_start(path: str | Path) -> str:
     """The text of a program file for `SearchConfig.start`."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise EvosearchError(f"cannot read the program {path}: {error}") from None
+    if not text.strip():
+        raise EvosearchError(f"cannot read the program {path}: the file is empty")
+    return text

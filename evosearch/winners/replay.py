@@ -110,7 +110,7 @@ def _ancestor(policy: Policy, genes: int | None) -> Policy:
     if policy.genome is None:
         raise ConfigError("the weights of an evolution strategy have no genome, and so no ancestors to rebuild")
     if not 1 <= genes <= len(policy.genome.genes):
-        raise ConfigError(f"--genes {genes}: this policy has {len(policy.genome.genes)} genes; give a number from 1 to that")
+        raise ConfigError(f"--genes {genes}: the policy has {len(policy.genome.genes)} of them; give a number from 1 to that")
     return Policy(policy.layout, Genome(policy.genome.sigma, policy.genome.genes[:genes]))
 
 

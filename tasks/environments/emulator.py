@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from evosearch.errors import MissingDependencyError, TaskError, nearest
+from evosearch.errors import MissingDependencyError, TaskError
+from tasks.environments.gym import INSTALL, nearest_known
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-INSTALL = "pip install 'evosearch[rl]'"
 SKIP = 4
 """Frames that an action lasts; the last two of them are seen."""
 
@@ -108,7 +108,8 @@ def rom(game: str) -> Path:
     known = roms.get_all_rom_ids()
     if name not in known:
         names = [title(one) for one in known]
-        raise TaskError(f"there is no Atari game '{game}'.{nearest(title(name), names)} {INSTALL} brings {len(names)} games")
+        said = f"there is no Atari game '{game}'; {nearest_known(title(name), names)}"
+        raise TaskError(f"{said}. {INSTALL} brings {len(names)} games")
     path: Path | None = roms.get_rom_path(name)
     assert path is not None
     return path

@@ -96,5 +96,5 @@ def architecture(name: str) -> Architecture:
     """The network of that name; TaskError with the names there are."""
     known = {one.name: one for one in (DEEP_GA, NATURE)}
     if name not in known:
-        raise TaskError(f"there is no network '{name}'; there are {', '.join(known)}.{nearest(name, known)}")
+        raise TaskError(f"there is no network '{name}'.{nearest(name, known)}")
     return known[name]

@@ -15,6 +15,7 @@ from evosearch.cli import main
 from evosearch.errors import EvosearchError
 from evosearch.evaluation.pool import resolve
 from evosearch.evolution.seeds import Genome, weights_hash
+from evosearch.report.policies import remarks
 from evosearch.search.algorithms import make_search
 from evosearch.search.checkpoint import decode, encode
 from evosearch.search.config import read_config
@@ -50,6 +51,7 @@ def test_cuts_change_nothing(algorithm: str, tmp_path: Path) -> None:
     whole, cut = start(tmp_path, 200, **options), start(tmp_path, 47, **options)
     resumed = evosearch.resume(evosearch.resume(cut.folder, budget=110, workers=0).folder, budget=200, workers=0)
     assert dump(resumed) == dump(whole) != dump(start(tmp_path, 200, seed=2, **options))
+    assert resumed.counters() == whole.counters()
     kept = whole.evaluations_kept()
     assert len(kept) >= whole.evaluations >= 200
     assert {one.operator for one in kept} == {
@@ -103,6 +105,13 @@ def test_the_elite_is_chosen_by_validation_and_tested_apart(tmp_path: Path) -> N
     weights = run.load(run.front()[-1]).weights()
     true = -float(np.sum((weights.astype(np.float64) - 1.0) ** 2))
     assert abs(best["test"]["mean"] - true) < 0.25
+
+
+def test_tests_after_the_last_generation_count(tmp_path: Path) -> None:
+    first = start(tmp_path, 20, NOISY)
+    assert first.counters()["frames test"] == len(first.programs) * 12 * 10 == 120
+    more = evosearch.resume(first.folder, budget=60, workers=0)
+    assert more.counters()["frames test"] == len(more.programs) * 12 * 10 > 120
 
 
 def test_how_episodes_are_cut_into_jobs_changes_nothing(tmp_path: Path) -> None:
@@ -169,6 +178,7 @@ def test_environments_that_raise_fail_their_candidate(tmp_path: Path, capsys: py
     for algorithm in ("ga", "blend", "es"):
         nothing = start(tmp_path, 62, [*NOISY, ("task.failing", 1.0)], algorithm=algorithm)
         assert nothing.evaluations >= 62 and nothing.front() == ()
+    assert "8 episodes failed" in " ".join(remarks((), {"failed episodes": 8.0}, 1.0))  # in their first frames
 
 
 def test_replay_rebuilds_any_ancestor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -236,6 +246,9 @@ def test_the_archive_of_novelty_is_the_same_again(tmp_path: Path) -> None:
         ({"overrides": [("search.populaton", 3)]}, "Did you mean 'population'?"),
         ({"overrides": [("search.power", 0.0)]}, "search.power must be a positive number"),
         ({"overrides": [("search.population", 21)], "algorithm": "es"}, "even for antithetic pairs"),
+        ({"overrides": [("search.population", 10**12)]}, "search.population must be at most 1000000, got 1000000000000"),
+        ({"overrides": [("search.candidates", 1)]}, "search.candidates must be at least 2, the last elite and another"),
+        ({"budget": "5 framez"}, 'frames of policies ("27.5M frames") or time'),
         ({"overrides": [("ops", "primitives.arithmetic:FIELD")]}, "leave ops out"),
         ({"overrides": [("search.start", "RVZTRwEAAADVpd5WDIeijM3MTD0")]}, "the start genome cannot be used"),
     ],

@@ -8,6 +8,9 @@ from typing import ClassVar
 from evosearch.errors import ConfigError
 from evosearch.search.settings import Settings
 
+MOST = 1_000_000
+"""Children of a generation; a run keeps each of them."""
+
 
 @dataclass(frozen=True)
 class PolicySettings(Settings):
@@ -20,7 +23,7 @@ class PolicySettings(Settings):
         parents: how many of them have children in turn (the truncation size T of the paper).
         power: standard deviation of a mutation's noise.
         chunk: most children of one job; the last jobs of a generation have fewer.
-        candidates: how many compete to be the elite of a noisy task, the last elite among them.
+        candidates: how many compete to be the elite of a noisy task, the last elite among them; at least 2.
         validation: episodes that choose the elite, of each candidate.
         test: episodes that a new elite is reported with; they choose nothing.
         batch: most episodes of one job of validation or test; 0 for all that a validation has.
@@ -51,8 +54,12 @@ class PolicySettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least_one("population", "parents", "chunk", "candidates", "validation", "test", "neighbours")
+        self.at_least_one("population", "parents", "chunk", "validation", "test", "neighbours")
         self.shares("archive", "novelty", "decay")
+        if self.population > MOST:
+            raise ConfigError(f"search.population must be at most {MOST}, got {self.population}")
+        if self.candidates < 2:
+            raise ConfigError(f"search.candidates must be at least 2, the last elite and another, got {self.candidates}")
         if self.batch < 0:
             raise ConfigError(f"search.batch must be at least 0, got {self.batch}")
         for name in ("power", "rate"):
