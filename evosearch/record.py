@@ -308,13 +308,15 @@ class Run:
         Up to 17 digits the constants are float64, up to 33 pairs of them. The program keeps its id.
 
         Raises:
-            ConfigError: for a number of digits that is not from 1 to 33.
+            ConfigError: for a number of digits that is not from 1 to 33, or where the run searches no functions.
             ExportError: where the program then has a pole or does not meet the constraints of its task.
         """
         from evosearch.language.json_form import to_json
         from evosearch.language.text import to_text
         from evosearch.winners.confirm import cut
 
+        if self.config.family != "function":
+            raise ConfigError(f"run {self.name} searches no functions, and only their constants are cut; leave the digits out")
         found = cut(self.load(program), self.task(), self.config.load_ops(), digits)
         if "refused" in found:
             reason = f"program {program.id} with constants of {digits} digits: {found['refused']}"

@@ -139,16 +139,16 @@ def episode(
     import gymnasium
 
     drawn: dict[str, Any] = {"render_mode": "rgb_array"} if show else {}
-    played = gymnasium.make(env, disable_env_checker=True, **drawn, **options)
-    observation, _info = played.reset(seed=seed)
     total, done = 0.0, False
-    while not done:
-        if show:
-            try:
+    try:
+        played = gymnasium.make(env, disable_env_checker=True, **drawn, **options)
+        observation, _info = played.reset(seed=seed)
+        while not done:
+            if show:
                 show(played.render())
-            except gymnasium.error.DependencyNotInstalled as error:
-                raise ImportError(str(error)) from None
-        observation, reward, ended, cut, _info = played.step(act(observation))
-        total, done = total + float(reward), ended or cut
+            observation, reward, ended, cut, _info = played.step(act(observation))
+            total, done = total + float(reward), ended or cut
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise ImportError(str(error)) from None
     played.close()
     return total

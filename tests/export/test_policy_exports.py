@@ -136,8 +136,29 @@ def test_weights_beside_the_file(maze_run: evosearch.Run, tmp_path: Path, capsys
     assert "exists already" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "given", "said"),
+    [
+        ("in genes[1:]", "in genes[2:]", ["--play"], "the genome was cut short or edited"),
+        ("", "", ["--gif", "no-such-folder/maze.gif"], "no-such-folder"),
+        ("", "", ["--play", "-3"], "-3 is no whole number"),
+    ],
+)
+def test_playing_fails_in_a_line(
+    before: str, after: str, given: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("imageio", reason="pip install 'evosearch[rl]'")
+    loaded = module(exported(MAZE).replace(before, after))
+    monkeypatch.setattr("sys.argv", ["maze.py", *given])
+    with pytest.raises(SystemExit) as ended:
+        raise SystemExit(loaded._main())
+    assert ended.value.code == 2 and said in capsys.readouterr().err
+
+
 def test_what_cannot_be_exported_says_so(maze_run: evosearch.Run, capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(maze_run.folder)
+    assert main(["export", folder, "--to", "torch", "--digits", "3"]) == 2
+    assert "searches no functions, and only their constants are cut" in capsys.readouterr().err
     assert main(["export", folder, "--to", "c"]) == 2
     assert "a policy cannot be exported to c; it can to torch" in capsys.readouterr().err
     dense = Policy(MAZE.layout(), None, policy(MAZE).weights())

@@ -158,11 +158,17 @@ def _play(episodes, first, picture):
         print(f"{picture}: {len(pictures)} pictures")
 
 
+def _whole(text):
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 on")
+    return int(text)
+
+
 def _main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--verify", action="store_true", help="check weights and actions against stored ones")
-    parser.add_argument("--play", nargs="?", const=$episodes, type=int, metavar="N", help="play N episodes, or $episodes")
-    parser.add_argument("--seed", default=0, type=int, help="of the first episode")
+    parser.add_argument("--play", nargs="?", const=$episodes, type=_whole, metavar="N", help="play N episodes, or $episodes")
+    parser.add_argument("--seed", default=0, type=_whole, help="of the first episode")
     parser.add_argument("--gif", metavar="PICTURE", help="play one episode and write it as moving pictures")
     given = parser.parse_args()
     if given.verify:
@@ -173,6 +179,9 @@ def _main():
         _play(given.play or 1, given.seed, given.gif)
     except ImportError as error:
         print(f"playing needs more: {error}; install it with: $install", file=sys.stderr)
+        return 2
+    except (KeyError, OSError, RuntimeError, ValueError) as error:
+        print(f"playing failed: {error}", file=sys.stderr)
         return 2
     return 0
 
