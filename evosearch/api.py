@@ -156,7 +156,7 @@ def simplify(
     id: int,
     *,
     margin: float = 0.03,
-    seeds: int = 16,
+    seeds: int = 32,
     output: str | Path | None = None,
     tell: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Margin:
 
     loss: float = 0.03
     level: float = 0.05
-    seeds: tuple[int, ...] = (4, 8, 16)
+    seeds: tuple[int, ...] = (8, 16, 32)
 
     def __post_init__(self) -> None:
         if not self.loss > 0.0 or not 0.0 < self.level < 1.0:
