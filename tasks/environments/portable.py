@@ -82,7 +82,7 @@ def _needs(env: str) -> str:
     import gymnasium
 
     parts = {"classic_control": "[classic-control]", "mujoco": "[mujoco]", "box2d": "[box2d]", "toy_text": "[toy-text]"}
-    entry = str(gymnasium.spec(env).entry_point)
+    entry = str(gymnasium.spec(env.rpartition(":")[2]).entry_point)  # without the package, which is imported by now
     part = next((name for place, name in parts.items() if f"envs.{place}" in entry), "")
     return f"pip install 'gymnasium{part}' imageio"
 

@@ -154,7 +154,7 @@ class Player:
                 total += float(reward)
                 frames += 1
                 done = ended or cut
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # some environments exit where they should raise
             self._renew()
             return Episode(float("nan"), frames, (), f"{type(error).__name__}: {error}")
         if not np.isfinite(total):

@@ -77,7 +77,7 @@ def checked(task: Any, seeds: tuple[int, ...] = (3, 4)) -> ModuleType:
     [
         Environment("CartPole-v1", hidden=()),
         Environment("Squashed-v0", hidden=(4,), normalise=200, squash=True),
-        Environment("Cut-v0", normalise=100),
+        Environment("json:Cut-v0", normalise=100),  # of a package that is imported first
         Environment("Choices-v0", steps=7),
     ],
     ids=lambda task: task.env,

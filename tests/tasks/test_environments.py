@@ -47,8 +47,16 @@ class Breaking(gymnasium.Env[Any, Any]):
         return 1 + self.count % 3, 1.0, False, False, {}
 
 
+class Leaving(Breaking):
+    """Ends the process that plays it."""
+
+    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:  # noqa: ARG002
+        raise SystemExit(3)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def registered() -> None:
+    gymnasium.register("Leaving-v0", entry_point=Leaving, max_episode_steps=5)
     gymnasium.register("Breaking-v0", entry_point=Breaking, max_episode_steps=5)
     gymnasium.register("Endless-v0", entry_point=Breaking)
 
@@ -85,6 +93,8 @@ def test_an_environment_that_raises_fails_its_episode_only() -> None:
     good, bad, again = task.episodes([weights], [(2, 3, 4)], "training")[0]
     assert good.score == again.score == 5.0 and good.behaviour == (3.0,)
     assert np.isnan(bad.score) and bad.failure == "RuntimeError: the motor is hot"
+    ((left,),) = Environment("Leaving-v0", hidden=()).episodes([weights], [(0,)], "training")
+    assert np.isnan(left.score) and left.failure == "SystemExit: 3"
 
 
 @pytest.mark.parametrize(
