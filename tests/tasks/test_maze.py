@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plain_maze import distance_to_wall
 
 import evosearch
 from evosearch.cli import main
@@ -18,16 +19,6 @@ from tasks.maze.kernel import RADIUS, RANGE, REACHED
 from tasks.maze.task import kernels
 
 MAZE = HardMaze(steps=150, hidden=5)
-
-
-def distance_to_wall(x: float, y: float) -> float:
-    """By the definition of a segment's distance."""
-    best = math.inf
-    for x1, y1, x2, y2 in WALLS:
-        t = ((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / ((x2 - x1) ** 2 + (y2 - y1) ** 2)
-        t = min(max(t, 0.0), 1.0)
-        best = min(best, math.hypot(x - x1 - t * (x2 - x1), y - y1 - t * (y2 - y1)))
-    return best
 
 
 def sight(x: float, y: float, angle: float) -> float:

@@ -7,25 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plain_maze import distance_to_wall
 
 import evosearch
 from evosearch.evolution.seeds import Gene, Genome
 from tasks.maze import ImageMaze
-from tasks.maze.geometry import GOAL, START, WALLS
+from tasks.maze.geometry import GOAL, START
 from tasks.maze.image import PIXEL, VIEW, view
 from tasks.maze.task import field, kernels_of_pictures
 
 MAZE = ImageMaze(steps=30, hidden=5)
-
-
-def wall_distance(x: float, y: float) -> float:
-    """To the nearest wall, by the definition of a segment's distance."""
-    best = math.inf
-    for x1, y1, x2, y2 in WALLS:
-        t = ((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / ((x2 - x1) ** 2 + (y2 - y1) ** 2)
-        t = min(max(t, 0.0), 1.0)
-        best = min(best, math.hypot(x - x1 - t * (x2 - x1), y - y1 - t * (y2 - y1)))
-    return best
 
 
 def plain_outputs(weights: np.ndarray, picture: np.ndarray) -> np.ndarray:
@@ -51,7 +42,7 @@ def test_the_picture_is_the_maze_around_the_robot() -> None:
         for row, column in ((0, 0), (3, 11), (8, 9), (17, 5), (12, 16)):
             ahead, left = ((VIEW - 1) / 2.0 - row) * PIXEL, ((VIEW - 1) / 2.0 - column) * PIXEL
             px, py = x + ahead * c - left * s, y + ahead * s + left * c
-            wall, goal = wall_distance(px, py) / PIXEL, math.dist((px, py), GOAL) / (2.0 * PIXEL)
+            wall, goal = distance_to_wall(px, py) / PIXEL, math.dist((px, py), GOAL) / (2.0 * PIXEL)
             shown = max(0.0, 1.0 - wall) - max(0.0, 1.0 - goal)
             assert abs(picture[row, column] - shown) < 1.0 / PIXEL  # pixels of the map are one unit
         assert 0.05 < picture.mean() < 0.6 and picture.max() > 0.75
