@@ -178,7 +178,7 @@ class Run:
             return store.counters()
 
     def evaluations_kept(self) -> tuple[StoredEvaluation, ...]:
-        """Every evaluation, in the order of telling, of a run that keeps them all (update rules); else none."""
+        """Every evaluation, in the order of telling, of a run that keeps them all (update rules, policies); else none."""
         with self._store() as store:
             return tuple(store.evaluations())
 

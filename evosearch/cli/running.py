@@ -35,7 +35,7 @@ def _running(command: Callable[..., int]) -> Callable[..., int]:
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder. Default: ./runs/NAME-N.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a key of the run file; may be repeated.")
 @click.option("--algorithm", metavar="A", help="Such as pareto or random, regularized, ga or novelty; a wrong one names all.")
-@click.option("--from", "start", type=click.Path(path_type=Path), metavar="PROGRAM.txt", help="Start from this program.")
+@click.option("--from", "start", type=click.Path(path_type=Path), metavar="PROGRAM.txt", help="Start from it, or a genome.")
 def run(
     source: str,
     seed: int | None,
