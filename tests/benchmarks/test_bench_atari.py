@@ -93,7 +93,7 @@ def test_throughput(name: str, seconds: float, show: Show, tmp_path: Path) -> No
     cores = usable_cores()
     with multiprocessing.get_context("spawn").Pool(cores) as pool:
         rate = sum(pool.starmap(alone, [(name, seconds)] * cores))
-    only = [("search.candidates", 1), ("search.validation", 1), ("search.test", 1)]
+    only = [("search.candidates", 2), ("search.validation", 1), ("search.test", 1)]
     short = [("search.population", 100), ("search.parents", 20)]
     rows = []
     for label, overrides in (("training alone", only), ("as in the paper", []), ("generations of 100", short)):
