@@ -21,7 +21,7 @@ from evosearch.evaluation.confirmation import Confirmation, confirm_rule
 from evosearch.evaluation.rates import Tuned
 from evosearch.evaluation.rungs import Rung, Settings
 from evosearch.evaluation.training import Proxy, Trainer, Trainings
-from evosearch.evaluation.tuning import coarse, fine, gauge
+from evosearch.evaluation.tuning import coarse, fine
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 
@@ -118,7 +118,7 @@ class Fitness:
         def losses(rates: Sequence[int], decay: float | None) -> list[float]:
             return trainings.mean_losses(proxy, steps, seeds, rates, decay)
 
-        decay, natural = start.decay if start else None, gauge(trainings.rule, self.ops)
+        decay, natural = start.decay if start else None, trainings.gauge
         at, stride = start.rates[0] if start else natural.rate, natural.stride
         if plan.coarse:
             return Tuned((coarse(lambda rates: losses(rates, decay), at, stride, plan.extensions),), decay)

@@ -15,7 +15,7 @@ import numpy as np
 
 from evosearch.evaluation.rates import Tuned
 from evosearch.evaluation.training import Proxy, Trainings
-from evosearch.evaluation.tuning import HIGHEST, KEPT, LOWEST, decays_to_try, gauge
+from evosearch.evaluation.tuning import HIGHEST, KEPT, LOWEST, decays_to_try
 from evosearch.language.op import OpSet
 
 EXTENSIONS = 8
@@ -47,7 +47,7 @@ def tune_thoroughly(
     Args:
         shrinks: see `decays_to_try`.
     """
-    natural = gauge(trainings.rule, ops)
+    natural = trainings.gauge
 
     def exponent(rate: int) -> int:
         return natural.rate + rate * natural.stride

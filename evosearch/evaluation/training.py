@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from evosearch.backends.array_vm import EncodedRule, encode_rule
 from evosearch.evaluation.decay import find_decay, with_decay
 from evosearch.evaluation.rates import Tuned, rate_of
+from evosearch.evaluation.tuning import Gauge, gauge
 from evosearch.language.op import OpSet
 from evosearch.language.program import Program
 
@@ -107,6 +109,11 @@ class Trainings:
     def accuracy(self, proxy: Proxy, steps: int, seed: int, tuned: Tuned) -> float:
         """At the best tuned rate; 0 where the training fails."""
         return self._at(proxy, steps, seed, tuned.rates[:1], tuned.decay)[0][1]
+
+    @functools.cached_property
+    def gauge(self) -> Gauge:
+        """How the rule reads its learning rate; the same on every proxy."""
+        return gauge(self.rule, self._ops)
 
     @property
     def decay(self) -> float | None:
