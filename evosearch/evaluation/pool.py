@@ -44,6 +44,14 @@ class PoolResult:
     seconds: float = 0.0
     waited: float = 0.0
 
+    def value_of(self, job: str) -> Any:
+        """The value; WorkerError, with the traceback as a note, where the job ("job 3 (module:function)") failed."""
+        if self.error is None:
+            return self.value
+        failure = WorkerError(f"{job} failed: {self.error.strip().splitlines()[-1]}")
+        failure.add_note(self.error)
+        raise failure
+
 
 class Pool(Protocol):
     """Runs jobs and hands their results out in the order in which they finish.

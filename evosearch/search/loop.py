@@ -223,12 +223,7 @@ def _wait_for(number: int, pool: Pool, results: dict[int, PoolResult], interrupt
 
 def _value(job: Job, result: PoolResult) -> Any:
     """What a job returned; WorkerError where it failed."""
-    if result.error is None:
-        return result.value
-    reason = result.error.strip().splitlines()[-1]
-    failure = WorkerError(f"job {job.number} ({job.function}) failed: {reason}")
-    failure.add_note(result.error)
-    raise failure
+    return result.value_of(f"job {job.number} ({job.function})")
 
 
 def _before_start(search: Search, budget: Budget, goal: Goal | None, progress: Progress) -> Status:

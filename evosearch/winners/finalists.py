@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from evosearch.errors import WorkerError
 from evosearch.evaluation.fitness import Fitness
 from evosearch.evaluation.racing import draw_seeds
 from evosearch.language.optimizer import read_rule
@@ -70,11 +69,6 @@ def measured(finalists: Sequence[Finalist], runner: Runner) -> list[Mapping[str,
         if runner.interrupt.requested:
             raise Stopped
         result = runner.pool.next(POLL_SECONDS)
-        if result is None:
-            continue
-        if result.error is not None:
-            failure = WorkerError(f"a finalist could not be measured: {result.error.strip().splitlines()[-1]}")
-            failure.add_note(result.error)
-            raise failure
-        found[result.job_id] = result.value
+        if result is not None:
+            found[result.job_id] = result.value_of("the measurement of a finalist")
     return [found[number] for number in range(len(finalists))]

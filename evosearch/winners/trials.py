@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from evosearch.errors import ConfigError, StoreError, WorkerError
+from evosearch.errors import ConfigError, StoreError
 from evosearch.evaluation.pool import Pool
 from evosearch.evaluation.problems import Part, Setting, Suite, Trained
 from evosearch.language.op import OpSet
@@ -200,11 +200,7 @@ def drive(
         if result is None:
             continue
         trial = open_trials.pop(result.job_id)
-        if result.error is not None:
-            failure = WorkerError(f"a trial on '{trial.problem}' failed: {result.error.strip().splitlines()[-1]}")
-            failure.add_note(result.error)
-            raise failure
-        trained = Trained.from_json(result.value)
+        trained = Trained.from_json(result.value_of(f"a trial on '{trial.problem}'"))
         book.keep(trial, trained)
         observe(trial, trained)
         for name, asked in list(waiting.items()):
