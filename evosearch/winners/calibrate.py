@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from evosearch.winners.funnel import compete
 from evosearch.winners.session import open_runner, sources_of, write_json
 from evosearch.winners.trials import Runner, load_ops, load_suite
 
+T = TypeVar("T")
 SCHEMA = 1
 GATE = 0.5
 WITHIN = 0.2
@@ -122,17 +123,15 @@ def _draw(
 
 def _some(finalists: Mapping[str, Sequence[Finalist]], count: int) -> dict[str, list[Finalist]]:
     """Up to `count` in all, as equal a number from each run as there are; no text twice."""
-    rng, seen = np.random.default_rng(_SEED), set[str]()
-    pools = {run: [finalists[run][k] for k in rng.permutation(len(finalists[run]))] for run in sorted(finalists)}
+    seen = set[str]()
+    pools = _shuffled(finalists)
     chosen: dict[str, list[Finalist]] = {run: [] for run in pools}
-    while count > 0 and any(pools.values()):
-        for run, pool in pools.items():
-            if pool and count > 0:
-                one = pool.pop()
-                if one.text not in seen:
-                    seen.add(one.text)
-                    chosen[run].append(one)
-                    count -= 1
+    for run, one in _in_turns({run: pool[::-1] for run, pool in pools.items()}):
+        if len(seen) == count:
+            break
+        if one.text not in seen:
+            seen.add(one.text)
+            chosen[run].append(one)
     return chosen
 
 
@@ -154,12 +153,20 @@ def draw(found: Mapping[str, Sequence[Drawn]], count: int) -> tuple[list[Drawn],
             else:
                 seen.add(one.text)
                 pools[run].append(one)
-    rng = np.random.default_rng(_SEED)
-    order = {run: [pool[k] for k in rng.permutation(len(pool))] for run, pool in pools.items()}
-    turns = [
-        pool[turn] for turn in range(max(map(len, order.values()), default=0)) for pool in order.values() if turn < len(pool)
-    ]
+    turns = [one for _, one in _in_turns(_shuffled(pools))]
     return sorted(turns[:count], key=lambda one: (one.run, one.id)), left_out
+
+
+def _shuffled(pools: Mapping[str, Sequence[T]]) -> dict[str, list[T]]:
+    """Each run's in an order of their own, always the same."""
+    rng = np.random.default_rng(_SEED)
+    return {run: [pools[run][k] for k in rng.permutation(len(pools[run]))] for run in sorted(pools)}
+
+
+def _in_turns(pools: Mapping[str, Sequence[T]]) -> Iterator[tuple[str, T]]:
+    """One of each run, then the next of each that has more."""
+    for turn in range(max(map(len, pools.values()), default=0)):
+        yield from ((run, pool[turn]) for run, pool in pools.items() if turn < len(pool))
 
 
 def validate(drawn: Sequence[Drawn], sources: Sources, runner: Runner) -> tuple[list[float], list[Mapping[str, float]]]:

@@ -53,7 +53,7 @@ def observe(make: Callable[[], Any], reading: Reading, steps: int) -> Scaling:
             else:
                 observation, _reward, ended, cut, _info = env.step(env.action_space.sample())
                 done = ended or cut
-        except Exception:
+        except Exception:  # whatever an environment raises ends its episode, as in the search, which counts and shows it
             done = True
             continue
         reading.fill(observation, row)
