@@ -17,8 +17,9 @@ from evosearch.language.op import OpSet
 from evosearch.report.views import VIEWS, View
 from evosearch.search import folders
 from evosearch.search.config import FunctionTask, RunConfig, Task
+from evosearch.search.evaluations import StoredEvaluation
 from evosearch.search.loop import Status
-from evosearch.search.store import Store, StoredEvaluation, StoredProgram, is_being_written
+from evosearch.search.store import Store, StoredProgram, is_being_written
 
 if TYPE_CHECKING:
     from evosearch.export import ExportInfo, RuleInfo

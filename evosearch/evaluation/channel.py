@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 HEADER = struct.Struct("<BqQ")  # kind, number, size of the body
 CHUNK = 1 << 20
+SMALL = 1 << 16  # bytes of a body that goes with its header in one call: a second call may wake the other side twice
 BUFFER = 1 << 22  # asked of the kernel (Linux often grants 200 KB): what fits travels while the other side is busy
 
 
@@ -47,6 +48,12 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
     return ours, theirs
 
 
+def _parts(kind: Kind, number: int, body: bytes) -> tuple[bytes, ...]:
+    """A frame as it is sent."""
+    header = HEADER.pack(kind, number, len(body))
+    return (header + body,) if len(body) <= SMALL else (header, body)
+
+
 class Wire:
     """The child's end of a socket."""
 
@@ -58,8 +65,8 @@ class Wire:
     def send(self, kind: Kind, number: int = 0, body: bytes = b"") -> None:
         """Send a frame; raises `OSError` where the parent is gone."""
         with self._lock:
-            self.socket.sendall(HEADER.pack(kind, number, len(body)))
-            self.socket.sendall(body)
+            for part in _parts(kind, number, body):
+                self.socket.sendall(part)
 
     def receive(self) -> Frame | None:
         """Wait for a frame; None where the parent has closed its end or died."""
@@ -104,9 +111,7 @@ class Channel:
 
     def send(self, kind: Kind, number: int = 0, body: bytes = b"") -> None:
         """Send as much of a frame as goes without waiting; `flush` sends the rest."""
-        self._out.append(memoryview(HEADER.pack(kind, number, len(body))))
-        if body:
-            self._out.append(memoryview(body))
+        self._out.extend(map(memoryview, _parts(kind, number, body)))
         self.flush()
 
     def flush(self) -> None:

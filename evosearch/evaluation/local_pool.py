@@ -178,7 +178,8 @@ class LocalPool:
 
     def _watch(self, channel: Channel, worker: _Worker | None) -> None:
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if channel.pending else 0)
-        self._selector.modify(channel, events, worker)
+        if self._selector.get_key(channel).events != events:
+            self._selector.modify(channel, events, worker)
 
     def _pump(self, timeout: float | None) -> None:
         """Wait for messages, move what can be moved, and hand out jobs."""

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from evosearch.report.table import Classical
 from evosearch.search.config import RunConfig
-from evosearch.search.store import StoredEvaluation, StoredProgram
+from evosearch.search.evaluations import StoredEvaluation
+from evosearch.search.store import StoredProgram
 
 
 class DrawnRun(Protocol):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from evosearch.language.program import Program
+from evosearch.search.evaluations import Evaluations
 
 Payload = Mapping[str, Any]
 """Plain data: numbers, text, bytes, NumPy arrays, and programs."""
@@ -58,30 +59,6 @@ class Entrant:
     steps: int = 0
 
 
-class Evaluated(NamedTuple):
-    """One evaluation of a search that keeps them all; a tuple, since there may be thousands a second.
-
-    Attributes:
-        function: hash of what the program computes.
-        rung: the last stage of the race that it ran; below 0 where it is not valid.
-        scores: fitness at each stage, NaN where it was not run.
-        live: number of its operations.
-        operator: that made it.
-        ancestor: `function` of the nearest ancestor that was offered to the archive; 0 for none.
-        work: of its trainings.
-        text: the program.
-    """
-
-    function: int
-    rung: int
-    scores: tuple[float, ...]
-    live: int
-    operator: str
-    ancestor: int
-    work: int
-    text: str
-
-
 @dataclass(frozen=True)
 class Told:
     """What a told result adds to the run; `note` is one line for people on what all of it is worth, and the last one stays."""
@@ -91,7 +68,7 @@ class Told:
     work: int = 0  # instructions x points
     counters: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
-    evaluated: tuple[Evaluated, ...] = ()
+    evaluated: Evaluations = field(default_factory=Evaluations)  # of a search that keeps them all
 
 
 class Search(Protocol):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -21,9 +22,10 @@ from evosearch.errors import StoreError
 from evosearch.language.json_form import to_json
 from evosearch.language.program import Program
 from evosearch.language.text import to_text
-from evosearch.search.protocol import Evaluated, Told, Written
+from evosearch.search.evaluations import Evaluations, StoredEvaluation, unpack
+from evosearch.search.protocol import Told, Written
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "run.sqlite"
 LOCK = "run.lock"
 CLOSING = "closing_counters"
@@ -42,13 +44,8 @@ CREATE TABLE slices (
 );
 CREATE TABLE checkpoint (part INTEGER PRIMARY KEY, data BLOB NOT NULL);
 """
-_EVALUATIONS = """
-CREATE TABLE IF NOT EXISTS evaluations (
-    id INTEGER PRIMARY KEY, slice INTEGER NOT NULL, function TEXT NOT NULL, rung INTEGER NOT NULL, scores TEXT NOT NULL,
-    live INTEGER NOT NULL, operator TEXT NOT NULL, ancestor TEXT NOT NULL, work INTEGER NOT NULL, text TEXT NOT NULL
-);
-"""
-"""Of searches that keep every evaluation; runs made before there were any have no such table."""
+_EVALUATED = "CREATE TABLE IF NOT EXISTS evaluated (slice INTEGER PRIMARY KEY, count INTEGER NOT NULL, data BLOB NOT NULL);"
+"""What searches keep of every evaluation; the first runs have no such table."""
 
 
 @dataclass(frozen=True)
@@ -76,22 +73,6 @@ class StoredProgram:
         return self.metrics.get("error_real")
 
 
-@dataclass(frozen=True)
-class StoredEvaluation:
-    """One evaluation as the store keeps it: an `Evaluated` with its hashes in hexadecimal, "" for no ancestor."""
-
-    id: int
-    slice: int
-    function: str
-    rung: int
-    scores: tuple[float, ...]
-    live: int
-    operator: str
-    ancestor: str
-    work: int
-    text: str
-
-
 class Store:
     """An open run folder; `writable` holds the run's lock until `close`."""
 
@@ -117,7 +98,7 @@ class Store:
             connection = sqlite3.connect(folder / FILE, isolation_level=None)
             _prepare_writing(connection)
             connection.executescript(
-                f"BEGIN; {_TABLES} {_EVALUATIONS} PRAGMA application_id={_APPLICATION}; PRAGMA user_version={SCHEMA}; COMMIT;"
+                f"BEGIN; {_TABLES} {_EVALUATED} PRAGMA application_id={_APPLICATION}; PRAGMA user_version={SCHEMA}; COMMIT;"
             )
         store = cls(folder, connection, lock)
         store.write_meta(meta)
@@ -141,7 +122,7 @@ class Store:
                 _check(connection, folder)
                 if writable:
                     _prepare_writing(connection)
-                    connection.executescript(_EVALUATIONS)
+                    connection.executescript(f"{_EVALUATED} PRAGMA user_version={SCHEMA};")
         except BaseException:
             if lock is not None:
                 lock.close()
@@ -172,7 +153,8 @@ class Store:
         if not closing:
             counters = json.dumps(dict(told.counters), sort_keys=True)
             self._slices.append((number, told.evaluations, told.work, counters, busy_seconds, waited_seconds))
-            self._evaluated += [_evaluation_row(number, one) for one in told.evaluated]
+            if told.evaluated.count:
+                self._evaluated.append((number, told.evaluated.count, told.evaluated.data))
         for entrant in told.entrants:
             written = _written(entrant.program)
             self._programs.append(
@@ -198,7 +180,7 @@ class Store:
             try:
                 self._connection.executemany("INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?)", self._slices)
                 self._connection.executemany(_UPSERT, self._programs)
-                self._connection.executemany(_INSERT_EVALUATION, self._evaluated)
+                self._connection.executemany("INSERT INTO evaluated VALUES (?, ?, ?)", self._evaluated)
                 if checkpoint:
                     self._connection.execute("DELETE FROM checkpoint")
                     self._connection.executemany("INSERT INTO checkpoint VALUES (?, ?)", enumerate(checkpoint))
@@ -269,10 +251,18 @@ class Store:
     def evaluations(self) -> Iterator[StoredEvaluation]:
         """Every evaluation that was kept, in the order of telling."""
         with _explained(self.folder):
-            if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'evaluations'").fetchone():
+            tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master")}
+            first = 1
+            if "evaluations" in tables:  # of a run that was begun with schema 1
+                rows = self._connection.execute("SELECT * FROM evaluations ORDER BY id")
+                for id, slice, function, rung, scores, *rest in rows:
+                    yield StoredEvaluation(id, slice, function, rung, tuple(json.loads(scores)), *rest)
+                    first = id + 1
+            if "evaluated" not in tables:
                 return
-            for row in self._connection.execute("SELECT * FROM evaluations ORDER BY id"):
-                yield _evaluation(row)
+            for slice, count, data in self._connection.execute("SELECT slice, count, data FROM evaluated ORDER BY slice"):
+                yield from unpack(Evaluations(count, data), slice, first)
+                first += count
 
     def dump(self) -> str:
         """The content in order and without wall-clock figures: equal for two runs that walked the same path."""
@@ -284,7 +274,6 @@ class Store:
         return "\n".join(lines) + "\n"
 
 
-_INSERT_EVALUATION = f"INSERT INTO evaluations VALUES ({', '.join('?' * 10)})"
 _SET_META = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 _UPSERT = """
 INSERT INTO programs (key, slice, cost, error, metrics, text, json, parent, operators, steps, closing)
@@ -300,7 +289,7 @@ _DUMPED = {
     "programs": "id, key, slice, cost, error, metrics, text, json, parent, operators, steps",
     "slices": "number, evaluations, work, json_remove(counters, '$.kernel_seconds')",
     "checkpoint": "part, data",
-    "evaluations": "id, slice, function, rung, scores, live, operator, ancestor, work, text",
+    "evaluated": "slice, count, data",
 }
 
 
@@ -310,19 +299,6 @@ def _written(program: Program | Written) -> Written:
 
 def _meta_rows(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(key, json.dumps(value, sort_keys=True)) for key, value in meta.items()]
-
-
-def _evaluation_row(number: int, one: Evaluated) -> tuple[Any, ...]:
-    scores = repr(list(one.scores))
-    if "n" in scores:  # NaN is left out, and JSON has a name of its own for infinity
-        scores = json.dumps([score for score in one.scores if score == score])
-    ancestor = f"{one.ancestor:016x}" if one.ancestor else ""
-    return (None, number, f"{one.function:016x}", one.rung, scores, one.live, one.operator, ancestor, one.work, one.text)
-
-
-def _evaluation(row: tuple[Any, ...]) -> StoredEvaluation:
-    id, slice, function, rung, scores, *rest = row
-    return StoredEvaluation(id, slice, function, rung, tuple(json.loads(scores)), *rest)
 
 
 def _program(row: tuple[Any, ...]) -> StoredProgram:
@@ -364,7 +340,7 @@ def _explained(folder: Path) -> Iterator[None]:
             remedy = "free the disk or end the other program, then resume"
             raise StoreError(f"cannot write to {folder / FILE}: {error}; {remedy}") from None
         raise StoreError(_damaged(folder, error)) from None
-    except (sqlite3.DatabaseError, ValueError) as error:
+    except (sqlite3.DatabaseError, struct.error, ValueError) as error:
         raise StoreError(_damaged(folder, error)) from None
 
 

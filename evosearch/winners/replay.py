@@ -15,12 +15,13 @@ import numpy as np
 from evosearch.errors import ConfigError
 from evosearch.evolution.seeds import Genome, weights_hash
 from evosearch.search.config import RunConfig
+from evosearch.search.evaluations import StoredEvaluation
 from evosearch.search.policies.breeding import training_seeds
 from evosearch.search.policies.elite import validation_seeds
 from evosearch.search.policies.member import Member, Policy
 from evosearch.search.policies.settings import PolicySettings
 from evosearch.search.policies.task import PolicyTask, Use
-from evosearch.search.store import StoredEvaluation, StoredProgram
+from evosearch.search.store import StoredProgram
 
 
 @dataclass(frozen=True)

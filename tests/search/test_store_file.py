@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from toy_search import chain
 from evosearch.errors import StoreError
 from evosearch.language.text import parse
 from evosearch.search.checkpoint import Checkpoint, decode, encode, from_parts, to_parts
+from evosearch.search.evaluations import Evaluations, StoredEvaluation, pack
 from evosearch.search.protocol import Entrant, Told
 from evosearch.search.store import Store
 from primitives.arithmetic import FIELD
@@ -69,6 +71,55 @@ def test_the_dump_leaves_out_wall_clocks_and_nothing_else(tmp_path: Path) -> Non
     assert dump("c", 1.0, Told((entrant("a", 0.5000000000000001),), 7, 70, {"drawn": 9})) != reference
     assert dump("d", 1.0, Told((entrant("a"),), 7, 70, {"drawn": 8})) != reference
     assert dump("e", 1.0, Told((entrant("a"),), 7, 70, {"drawn": 9}), b"[]") != reference
+
+
+def rows(first: int, names: list[str]) -> Evaluations:
+    """As many evaluations as names, of which every other one was not scored at its second stage."""
+    count = len(names)
+    return pack(
+        function=np.arange(first, first + count, dtype=np.uint64) + np.uint64(2**63),
+        rung=[n % 3 - 1 for n in range(count)],
+        scores=[(n / 3.0, float("nan") if n % 2 else float("inf")) for n in range(count)],
+        live=list(range(count)),
+        operator=names,
+        ancestor=[n % 2 for n in range(count)],
+        work=[10**12 + n for n in range(count)],
+        text=[f"line {n}\n\u00e4" for n in range(count)],
+    )
+
+
+def test_evaluations_read_back_in_the_order_of_telling(tmp_path: Path) -> None:
+    store = Store.create(tmp_path, {})
+    store.record(4, Told(evaluated=rows(0, ["insert", "copy", "insert"])))
+    store.record(5, Told())
+    store.record(6, Told(evaluated=rows(3, ["start"])))
+    store.commit([], {})
+    kept = list(store.evaluations())
+    assert [(one.id, one.slice, one.operator, one.live) for one in kept] == [
+        (1, 4, "insert", 0), (2, 4, "copy", 1), (3, 4, "insert", 2), (4, 6, "start", 0)
+    ]  # fmt: skip
+    assert kept[1] == StoredEvaluation(
+        2, 4, "8000000000000001", 0, (1 / 3,), 1, "copy", "0000000000000001", 10**12 + 1, "line 1\n\u00e4"
+    )
+    assert kept[0].scores == (0.0, float("inf")) and kept[0].ancestor == ""
+
+
+def test_a_run_of_the_first_schema_goes_on(tmp_path: Path) -> None:
+    Store.create(tmp_path, {}).close()
+    old = sqlite3.connect(tmp_path / "run.sqlite")
+    columns = "function, rung, scores, live, operator, ancestor, work, text"
+    old.executescript(f"DROP TABLE evaluated; CREATE TABLE evaluations (id INTEGER PRIMARY KEY, slice, {columns})")
+    old.execute("INSERT INTO evaluations VALUES (1, 0, '0a', 0, '[0.5]', 3, 'copy', '', 7, 'x')")
+    old.execute("PRAGMA user_version=1")
+    old.commit()
+    old.close()
+    first = StoredEvaluation(1, 0, "0a", 0, (0.5,), 3, "copy", "", 7, "x")
+    assert list(Store.open(tmp_path).evaluations()) == [first]
+    store = Store.open(tmp_path, writable=True)
+    store.record(1, Told(evaluated=rows(0, ["start"])))
+    store.commit([], {})
+    kept = list(store.evaluations())
+    assert kept[0] == first and (kept[1].id, kept[1].slice) == (2, 1)
 
 
 def test_two_writers_are_kept_apart_and_readers_are_not(tmp_path: Path) -> None:

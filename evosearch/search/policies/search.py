@@ -7,20 +7,22 @@ are told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evosearch.evolution.seeds import Layout
+from evosearch.search.evaluations import Evaluations, pack
 from evosearch.search.policies.breeding import Breeder, Brood, Floats, training_seeds
 from evosearch.search.policies.elite import Elites, test_seeds, validation_seeds
 from evosearch.search.policies.member import FRESH, child_key
 from evosearch.search.policies.settings import PolicySettings
 from evosearch.search.policies.task import Traits
-from evosearch.search.protocol import Evaluated, Job, Payload, Told
+from evosearch.search.protocol import Job, Payload, Told
 from evosearch.search.queued import Queued
 
 CHILDREN = "evosearch.search.policies.jobs:run_children"
@@ -28,9 +30,6 @@ CANDIDATE = "evosearch.search.policies.jobs:run_candidate"
 WARM = "evosearch.search.policies.jobs:warm"
 
 Kind = Literal["children", "validation", "test"]
-
-_Origin = tuple[bytes, int, int]
-"""Of a parent: its key, the same as a number, the genes of its children."""
 
 _OPERATORS = {1: "mutation", -1: "mirror", 0: "centre"}
 
@@ -44,6 +43,26 @@ class _Ticket:
     first: int
     stop: int
     key: str = ""  # of the champion that is tested; the number of the candidate that is validated
+
+
+@dataclass(frozen=True, eq=False)
+class _Origins:
+    """The parents of a brood in columns, and at the end, where `FRESH` points, what stands for none.
+
+    Attributes:
+        keys, numbers: their keys as bytes and as numbers.
+        genes: of a child.
+    """
+
+    keys: list[bytes]
+    numbers: NDArray[np.uint64]
+    genes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, brood: Brood) -> _Origins:
+        keys = [base.key for base in brood.bases]
+        numbers = np.array([*(int.from_bytes(key, "big") for key in keys), 0], np.uint64)
+        return cls([*keys, b""], numbers, np.array([*(base.size + base.is_list for base in brood.bases), 1]))
 
 
 class PolicySearch(Queued[_Ticket]):
@@ -80,12 +99,12 @@ class PolicySearch(Queued[_Ticket]):
         if ticket.kind == "test":
             entrant = self._elites.take_test(ticket.key, ticket.first, result)
             return Told(entrants=() if entrant is None else (entrant,), work=work, counters=counters)
-        evaluated: tuple[Evaluated, ...] = ()
+        evaluated = Evaluations()
         if ticket.kind == "children":
             evaluated = self._take_children(ticket, result)
         else:
             self._elites.take_validation(int(ticket.key), ticket.first, result["scores"])
-        count = len(evaluated)
+        count = evaluated.count
         if not any(other.kind == ticket.kind for other in chain(self._open.values(), self._queue)):
             # The last children count when their generation ends, so that a run that stops there has its elite.
             self._owed += count
@@ -104,7 +123,7 @@ class PolicySearch(Queued[_Ticket]):
         """Make the children of a generation, and their jobs; tests of the last elite come before them."""
         self._brood: Brood = self._breeder.brood(self._generation)
         count = len(self._brood.children)
-        self._origins = _origins(self._brood)
+        self._origins = _Origins.of(self._brood)
         self._seeds = training_seeds(self._settings, self._generation, self._brood.children[:, 2].tolist())
         self._scores: Floats = np.full(count, np.nan)
         self._behaviour: Floats = np.empty((count, 0))
@@ -135,16 +154,14 @@ class PolicySearch(Queued[_Ticket]):
         played = played[ticket.first : ticket.stop]
         return Job(ticket.number, CANDIDATE, {"run": self._run, "data": member.sent, "seeds": played, "use": ticket.kind})
 
-    def _take_children(self, ticket: _Ticket, result: Any) -> tuple[Evaluated, ...]:
+    def _take_children(self, ticket: _Ticket, result: Any) -> Evaluations:
         place = slice(ticket.first, ticket.stop)
         self._scores[place] = result["scores"]
         behaviour = result["behaviour"]
         if behaviour.shape[1] > self._behaviour.shape[1]:
             self._behaviour = np.full((len(self._scores), behaviour.shape[1]), np.nan)
         self._behaviour[place, : behaviour.shape[1]] = behaviour
-        made = self._brood.children[place].tolist()
-        columns = (made, result["scores"].tolist(), behaviour.tolist(), result["frames"].tolist())
-        return tuple(_evaluated(self._origins, zip(*columns, strict=True)))
+        return _evaluated(self._origins, self._brood.children[place], result)
 
     def _advance(self, done: Kind) -> float:
         """What follows on a stage that is complete; how many generations that ends."""
@@ -198,17 +215,20 @@ class PolicySearch(Queued[_Ticket]):
         self._wait_again(_Ticket(*row) for row in state["tickets"])
 
 
-def _evaluated(origins: Sequence[_Origin], rows: Iterable[tuple[list[int], float, list[float], int]]) -> Iterator[Evaluated]:
-    """From the child, score, behaviour and frames of each; one loop, since there are thousands a second."""
-    for (base, word, sign), score, behaviour, frames in rows:
-        key, name, size = origins[base]
-        own = key if sign == 0 else child_key(key, word)
-        function = int.from_bytes(own, "big") ^ (sign < 0)
-        operator = "initial" if base == FRESH else _OPERATORS[sign]
-        rung = -1 if score != score else 0
-        yield Evaluated(function, rung, (score, *behaviour), size, operator, name, frames, str(word))
-
-
-def _origins(brood: Brood) -> list[_Origin]:
-    known = [(one.key, int.from_bytes(one.key, "big"), one.size + one.is_list) for one in brood.bases]
-    return [*known, (b"", 0, 1)]  # the last one is also that of `FRESH`
+def _evaluated(origins: _Origins, children: NDArray[np.int64], result: Mapping[str, Any]) -> Evaluations:
+    """From the rows of a brood and what became of them."""
+    base, words, signs = children.T
+    keys = [
+        origins.keys[place] if sign == 0 else child_key(origins.keys[place], word) for place, word, sign in children.tolist()
+    ]
+    function = np.frombuffer(b"".join(keys), ">u8") ^ (signs < 0).astype(np.uint64)
+    return pack(
+        function=function,
+        rung=-np.isnan(result["scores"]).astype(np.int64),
+        scores=np.column_stack([result["scores"], result["behaviour"]]),
+        live=origins.genes[base],
+        operator=["initial" if place == FRESH else _OPERATORS[sign] for place, _, sign in children.tolist()],
+        ancestor=origins.numbers[base],
+        work=result["frames"],
+        text=list(map(str, words.tolist())),
+    )

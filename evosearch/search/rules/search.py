@@ -18,7 +18,8 @@ from evosearch.evolution.rules.genome import Genome, from_plain
 from evosearch.language.infer import canonical_hash
 from evosearch.language.op import OpSet
 from evosearch.language.optimizer import read_rule
-from evosearch.search.protocol import Entrant, Evaluated, Job, Payload, Told
+from evosearch.search.evaluations import FIELDS, Evaluations, pack
+from evosearch.search.protocol import Entrant, Job, Payload, Told
 from evosearch.search.queued import Queued
 from evosearch.search.rules.archive import Archive, Bar, Kept, Lineage, beats
 from evosearch.search.rules.island import Island
@@ -175,9 +176,8 @@ class RuleSearch(Queued[_Ticket]):
         self._add_slice(number)
         self._memory.drop(min(other.seen for other in self._waiting() if other.offer is None))
         counters = {"kernel_seconds": result["seconds"], "distinct": float(distinct), **result["counters"]}
-        columns = [rows.get(name, ()) for name in Evaluated._fields]
-        evaluated = tuple(Evaluated(*row) for row in zip(*columns, strict=True))
-        return Told(evaluations=len(evaluated), work=result["work"], counters=counters, evaluated=evaluated)
+        evaluated = pack(**{name: rows[name] for name in FIELDS}) if rows else Evaluations()
+        return Told(evaluations=evaluated.count, work=result["work"], counters=counters, evaluated=evaluated)
 
     def _take_offers(self, lineage: Lineage, offers: Sequence[Mapping[str, Any]]) -> None:
         """Keep what beats all that its lineage offered before; the slice could not know what was told since it was asked."""
