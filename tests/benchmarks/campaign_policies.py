@@ -1,17 +1,19 @@
 """How many seeds each algorithm solves at equal evaluations, with Wilson intervals.
 
-    python tests/benchmarks/campaign_policies.py maze -o maze.jsonl         # novelty, ga, es, random, blend x 20 seeds
+    python tests/benchmarks/campaign_policies.py maze -o maze.jsonl         # novelty, ga, es, blend, random x 20 seeds
     python tests/benchmarks/campaign_policies.py cartpole -o cartpole.jsonl # 10 seeds, 10 s each
     python tests/benchmarks/campaign_policies.py maze-image --seeds 5 --seconds 300 --algorithms novelty ga -o image.jsonl
 
 The evaluations of the maze are those that novelty search makes in `--seconds` on a seed that is not counted (`--evaluations`
-sets them). Settings come from equal numbers of trials of each algorithm on seeds that are not counted. Each run is a line of
-the file; what is there is not run again, so that the command can be stopped and given again.
+sets them). Settings are chosen before, by equally many trials of each algorithm on a seed that is not counted and a quarter of
+the evaluations: the first to solve it, or else the best score. Each run is a line of the file; what is there is not run again,
+so that the command can be stopped and given again.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import shutil
 import statistics
@@ -25,14 +27,15 @@ from evosearch.evaluation.statistics import wilson
 from evosearch.search.machine import describe_machine
 
 RUNS = {"maze": "hard-maze", "maze-image": "hard-maze-image"}
-TUNED: dict[str, dict[str, Any]] = {
-    "novelty": {},
-    "ga": {},
-    "es": {"power": 0.2, "rate": 0.2},
-    "random": {},
-    "blend": {"novelty": 0.95},
+GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
+    "novelty": {"power": (0.02, 0.05, 0.2), "archive": (0.01, 0.05)},
+    "ga": {"power": (0.02, 0.05, 0.2), "parents": (20, 60)},
+    "es": {"power": (0.05, 0.1, 0.2), "rate": (0.05, 0.2)},
+    "blend": {"power": (0.05, 0.2), "novelty": (0.5, 0.8, 0.95)},
+    "random": {},  # nothing to set
 }
-"""What the trials on the maze with range finders chose, where it is not what the run file has."""
+"""Six trials of each algorithm on the maze."""
+TRIAL_SEED = 101
 
 
 def run_once(name: str, workers: int | None, **options: Any) -> dict[str, Any]:
@@ -53,25 +56,50 @@ def run_once(name: str, workers: int | None, **options: Any) -> dict[str, Any]:
         shutil.rmtree(folder)
 
 
-def maze(arguments: argparse.Namespace, known: set[tuple[str, int]]) -> Iterator[dict[str, Any]]:
+def maze(arguments: argparse.Namespace, known: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Every algorithm on every seed."""
     count, name = arguments.evaluations, RUNS[arguments.task]
     if not count:
-        options = {"seed": 101, "budget": f"{arguments.seconds:g}s", "overrides": [("search.until", "")]}
+        options = {"seed": TRIAL_SEED, "budget": f"{arguments.seconds:g}s", "overrides": [("search.until", "")]}
         count = run_once(name, arguments.workers, **options)["evaluations"]
         print(f"{count:,} evaluations in {arguments.seconds:g} s: give --evaluations {count} to go on with this campaign")
+    rows = list(known)
     for algorithm in arguments.algorithms:
-        overrides = [(f"search.{key}", value) for key, value in TUNED[algorithm].items()] if arguments.task == "maze" else []
+        for trial in trials(algorithm) if arguments.task == "maze" else ():
+            if not any(row["algorithm"] == algorithm and row.get("trial") == trial for row in rows):
+                rows.append(one_run(name, arguments.workers, algorithm, TRIAL_SEED, trial, count // 4) | {"trial": trial})
+                yield rows[-1]
+        tried = (row for row in rows if row["algorithm"] == algorithm and "trial" in row)
+        chosen = min(tried, key=worth, default={"trial": {}})
         for seed in range(1, arguments.seeds + 1):
-            if (algorithm, seed) not in known:
-                options = {"seed": seed, "budget": count, "algorithm": algorithm, "overrides": overrides}
-                yield {"algorithm": algorithm, "seed": seed, **run_once(name, arguments.workers, **options)}
+            if not any(row["algorithm"] == algorithm and row["seed"] == seed for row in rows):
+                yield one_run(name, arguments.workers, algorithm, seed, chosen["trial"], count)
 
 
-def cartpole(arguments: argparse.Namespace, known: set[tuple[str, int]]) -> Iterator[dict[str, Any]]:
+def trials(algorithm: str) -> list[dict[str, float]]:
+    """The settings that are tried."""
+    grid = GRIDS[algorithm]
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())] if grid else []
+
+
+def worth(row: dict[str, Any]) -> tuple[bool, float]:
+    """Lower is better: solved after few evaluations, else a high score."""
+    return (not row["solved"], row["evaluations"] if row["solved"] else -row["score"])
+
+
+def one_run(
+    name: str, workers: int | None, algorithm: str, seed: int, settings: dict[str, float], count: int
+) -> dict[str, Any]:
+    """A row."""
+    overrides = [(f"search.{key}", value) for key, value in settings.items()]
+    result = run_once(name, workers, seed=seed, budget=count, algorithm=algorithm, overrides=overrides)
+    return {"algorithm": algorithm, "seed": seed, "settings": settings, **result}
+
+
+def cartpole(arguments: argparse.Namespace, known: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Seeds of the run file, solved where all test episodes score 500 within the time."""
     for seed in range(1, arguments.seeds + 1):
-        if ("ga", seed) not in known:
+        if not any(row["seed"] == seed for row in known):
             row = run_once("cartpole", arguments.workers, seed=seed, budget=f"{arguments.seconds:g}s")
             solved = row["test"] == 500.0 and row["seconds"] <= arguments.seconds
             yield {"algorithm": "ga", "seed": seed, **row, "solved": solved}
@@ -80,7 +108,9 @@ def cartpole(arguments: argparse.Namespace, known: set[tuple[str, int]]) -> Iter
 def table(rows: list[dict[str, Any]]) -> None:
     """Shares with intervals, and the evaluations of the seeds that were solved."""
     for algorithm in dict.fromkeys(row["algorithm"] for row in rows):
-        own = [row for row in rows if row["algorithm"] == algorithm]
+        own = [row for row in rows if row["algorithm"] == algorithm and "trial" not in row]
+        if not own:
+            continue
         solved = [row for row in own if row["solved"]]
         low, high = wilson(len(solved), len(own))
         took = statistics.median(row["evaluations"] for row in solved) if solved else float("nan")
@@ -97,7 +127,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--evaluations", type=int)
-    parser.add_argument("--algorithms", nargs="+", default=list(TUNED), choices=list(TUNED))
+    parser.add_argument("--algorithms", nargs="+", default=list(GRIDS), choices=list(GRIDS))
     parser.add_argument("--workers", type=int)
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
@@ -106,14 +136,13 @@ def main() -> None:
     print(describe_machine())
     lines = arguments.output.read_text().splitlines() if arguments.output.exists() else []
     rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    known = {(row["algorithm"], row["seed"]) for row in rows}
     campaign = maze if arguments.task in RUNS else cartpole
     with arguments.output.open("a") as file:
-        for row in campaign(arguments, known):
+        for row in campaign(arguments, list(rows)):
             rows.append(row)
             print(json.dumps(row), file=file, flush=True)
             outcome = "solved" if row["solved"] else row["score"]
-            print(f"{row['algorithm']} seed {row['seed']}: {outcome}, {row['seconds']:.1f} s")
+            print(f"{row['algorithm']} seed {row['seed']} {row.get('settings', '')}: {outcome}, {row['seconds']:.1f} s")
     table(rows)
 
 

@@ -22,7 +22,7 @@ PAPER = Layout((Layer("all", (4_052_658,), 0.01),))
 REFERENCE = {"hard-maze": 3e6, "cartpole": 2 * 108_451.0, "halfcheetah": 2 * 14_749.0, "humanoid": 2 * 3_265.0}
 """Steps a second: the goal for the maze; environments alone on two cores of the machine of the facts."""
 SIZES: dict[str, list[tuple[int, int]]] = {
-    "hard-maze": [(250, 25), (250, 50), (1000, 50), (1000, 100)],
+    "hard-maze": [(250, 25), (250, 62), (1000, 50), (1000, 100)],
     "hard-maze-image": [(250, 25)],
     "cartpole": [(50, 5), (200, 5)],
     "halfcheetah": [(60, 3)],

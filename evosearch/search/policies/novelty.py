@@ -36,30 +36,33 @@ def nearest_means(others: Floats, count: int, neighbours: int, out: Floats) -> N
     """Mean squared distance of the last `count` columns of `others` (k, m) to their nearest other columns: out (count,)."""
     width, total = others.shape
     wanted = min(neighbours, total - 1)
-    distance, best = np.empty(total), np.empty(max(wanted, 1))
+    blocks = (total + BLOCK - 1) // BLOCK
+    distance, best = np.full(blocks * BLOCK, np.nan), np.empty(max(wanted, 1))
     for i in range(count):
         own = total - count + i
-        distance[:] = 0.0
+        distance[:total] = 0.0
         for k in range(width):
-            centre = others[k, own]
+            row = others[k]
+            centre = row[own]
             for j in range(total):
-                distance[j] += (others[k, j] - centre) ** 2
+                distance[j] += (row[j] - centre) ** 2
+        distance[own] = np.nan
         held = 0
         limit = np.inf
-        for first in range(0, total, BLOCK):
-            stop = min(first + BLOCK, total)
+        for b in range(blocks):
+            part = distance[b * BLOCK : (b + 1) * BLOCK]
             near = 0
-            for j in range(first, stop):  # a sum, which is a vector's work; a search for places is not
-                near += 1 if distance[j] < limit else 0
+            for j in range(BLOCK):  # a sum of fixed length, which is a vector's work; a search for places is not
+                near += 1 if part[j] < limit else 0
             if near == 0 and held == wanted:
                 continue
-            for j in range(first, stop):
-                if j != own and (distance[j] < limit or (held < wanted and distance[j] == distance[j])):
+            for j in range(BLOCK):
+                if part[j] < limit or (held < wanted and part[j] == part[j]):
                     place = held if held < wanted else wanted - 1
-                    while place > 0 and best[place - 1] > distance[j]:
+                    while place > 0 and best[place - 1] > part[j]:
                         best[place] = best[place - 1]
                         place -= 1
-                    best[place] = distance[j]
+                    best[place] = part[j]
                     held = min(held + 1, wanted)
                     if held == wanted:
                         limit = best[wanted - 1]
