@@ -118,7 +118,7 @@ def replay(run: str, id: int, genes: int | None, as_json: bool) -> int:
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
 def compare(runs: tuple[str, ...], as_json: bool) -> int:
-    """Runs of one task side by side: what each spent and found, by fitness, validation and test.
+    """Runs of one task side by side: what each spent, and the best that it found by the measures of its family.
 
     Runs of the same task that lie beside them and are left out are counted and named.
 
@@ -127,7 +127,7 @@ def compare(runs: tuple[str, ...], as_json: bool) -> int:
       evosearch compare lion-1 lion-2 lion-3
     """
     from evosearch import api
-    from evosearch.report.assessment import compared
+    from evosearch.report.comparison import compared
 
     comparison = api.compare(runs)
     if as_json:

@@ -69,23 +69,6 @@ def _contenders(table: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def compared(comparison: Mapping[str, Any]) -> list[str]:
-    """The table of runs."""
-    head = f"{'run':22}{'algorithm':>13}{'seed':>5}{'minutes':>9}{'evaluations':>13}{'fitness':>9}{'validation':>11}"
-    lines = [head + "  test ratio"]
-    for row in comparison["runs"]:
-        test = "{:.3f} [{:.3f}, {:.3f}] ".format(*row["test"]) + row["level"] if row["test"] else "not assessed"
-        spent = "" if row["alike"] else "  (other compute)"
-        lines.append(
-            f"{row['run']:22}{row['algorithm']:>13}{row['seed']:5}{row['seconds'] / 60:9.1f}{row['evaluations']:13,}"
-            f"{number(row['fitness'], 9)}{number(row['validation'], 11)}  {test}{spent}"
-        )
-    lines.append(f"runs of this task here: {comparison['counted']}, shown: {len(comparison['runs'])}")
-    if comparison["absent"]:
-        lines.append(f"not shown: {', '.join(comparison['absent'])}")
-    return lines
-
-
 def draw_maps(folder: Path) -> list[Path]:
     """One picture a family: log-loss over learning rate and weight decay, a panel for each tuned contender."""
     maps = json.loads((folder / "assessment-trials.json").read_text(encoding="utf-8"))["maps"]

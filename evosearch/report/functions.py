@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from evosearch.report.table import Member, bound_word, scientific
@@ -51,3 +51,11 @@ def next_line(name: str, run_file: str, front: Sequence[StoredProgram], best: in
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+COMPARED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "least error": lambda row: scientific(row["error"]),
+    "": lambda row: "" if row["certified"] is None else "certified" if row["certified"] else "sampled",
+    "at cost": lambda row: "-" if row["cost"] is None else f"{row['cost']:g}",
+}
+"""Columns of a comparison of runs."""

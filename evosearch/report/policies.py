@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from evosearch.report.table import Member, aligned
@@ -150,3 +150,13 @@ def _number(value: int | None) -> str:
 
 def _yes(value: bool | None) -> str:
     return "" if value is None else "yes" if value else "no"
+
+
+COMPARED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "frames": lambda row: f"{row['work']:,}",
+    "score": lambda row: score(row["score"]),
+    "test mean": lambda row: "-" if row["test"] is None else _test(row),
+    "human-normalised": lambda row: "" if row["human_normalised"] is None else f"{row['human_normalised']:.1%}",
+    "solved": lambda row: _yes(row["solved"]),
+}
+"""Columns of a comparison of runs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from evosearch.evaluation.rates import rate_of
@@ -155,3 +155,11 @@ def next_line(name: str, _run_file: str, _front: Sequence[StoredProgram], best: 
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+COMPARED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "fitness": lambda row: fitness(row["fitness"]),
+    "validation": lambda row: ratio(row["validation"]),
+    "test ratio": lambda row: "{:.3f} [{:.3f}, {:.3f}] ".format(*row["test"]) + row["level"] if row["test"] else "not assessed",
+}
+"""Columns of a comparison of runs."""

@@ -31,6 +31,7 @@ class View:
         next_line: from the run's name, its run file's, the front, and the id of the program to take.
         curve: draws one program of a run (its id) to a file, and is called `curve_name`.
         front_picture: draws a run's front to a file, beside other runs of its task.
+        compared: cells of a run in a comparison by their headings, from its row as plain data.
         record_counters: whether a run's record has the sums of its counters.
         extra_json: what `show --json` says of the whole run beside its front, from the front and the run's counters.
     """
@@ -49,6 +50,7 @@ class View:
     curve: Callable[[DrawnRun, int, Path], None]
     curve_name: str
     front_picture: Callable[[DrawnRun, Path, Sequence[DrawnRun]], None]
+    compared: Mapping[str, Callable[[Mapping[str, Any]], str]]
     record_counters: bool = False
     extra_json: Callable[[Sequence[StoredProgram], Mapping[str, float]], dict[str, Any]] = lambda _front, _counters: {}
 
@@ -69,6 +71,7 @@ VIEWS: Mapping[str, View] = {
         curve=pictures.function_curve,
         curve_name="error curve",
         front_picture=pictures.function_front,
+        compared=functions.COMPARED,
     ),
     "rule": View(
         counted="rules trained",
@@ -85,6 +88,7 @@ VIEWS: Mapping[str, View] = {
         curve=pictures.rule_curve,
         curve_name="fitness of the record holders",
         front_picture=pictures.rule_front,
+        compared=rules.COMPARED,
         record_counters=True,
     ),
     "policy": View(
@@ -102,6 +106,7 @@ VIEWS: Mapping[str, View] = {
         curve=pictures.policy_curve,
         curve_name="picture",
         front_picture=pictures.policy_front,
+        compared=policies.COMPARED,
         record_counters=True,
         extra_json=policies.extra_json,
     ),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evosearch.errors import ConfigError, StoreError
 from evosearch.search.config import RunConfig
 from evosearch.search.folders import run_folders
-from evosearch.search.store import Store
+from evosearch.search.store import Store, StoredProgram
 from evosearch.winners.session import RESULT_FILE, WINNER_FILE
 
 SCHEMA = 1
@@ -25,12 +25,8 @@ class Row:
     """One run.
 
     Attributes:
-        seconds: of search. `work`: instructions x points (or weights), what equal compute is judged by.
-        fitness: of the best program on the search's own measure, lower is better.
-        validation: the winner's last score in the funnel, None where none was chosen.
-        horizon: of that score's problems.
-        test: the winner's ratio on the test families (ratio, low, high), None where it was not assessed.
-        level: of the assessment.
+        seconds: of search. `work`: instructions x points (or weights), or frames; what equal compute is judged by.
+        found: what is told of its best candidate, by family; see `_FOUND`.
         alike: whether it has spent what the first run has.
     """
 
@@ -41,18 +37,20 @@ class Row:
     seconds: float
     evaluations: int
     work: int
-    fitness: float | None
-    validation: float | None
-    horizon: float | None
-    test: tuple[float, float, float] | None
-    level: str | None
+    found: Mapping[str, Any]
     alike: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, with what was found beside the rest."""
+        rest = {name: value for name, value in vars(self).items() if name != "found"}
+        return {**rest, **self.found}
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Rows in the order given; `absent` names the other runs of the same task and ops that lie beside them."""
 
+    family: str
     rows: tuple[Row, ...]
     absent: tuple[str, ...]
 
@@ -60,7 +58,8 @@ class Comparison:
         """Plain data, with `schema_version`."""
         return {
             "schema_version": SCHEMA,
-            "runs": [vars(row) for row in self.rows],
+            "family": self.family,
+            "runs": [row.to_json() for row in self.rows],
             "counted": len(self.rows) + len(self.absent),
             "absent": list(self.absent),
         }
@@ -82,16 +81,13 @@ def compare(folders: Sequence[Path]) -> Comparison:
             raise ConfigError(f"'{row.run}' and '{read[0][0].run}' have other tasks or ops; compare runs of one task")
     first = read[0][0]
     rows = tuple(_marked(row, first) for row, _ in read)
-    return Comparison(rows, tuple(_absent(folders, kind)))
+    return Comparison(read[0][1].family, rows, tuple(_absent(folders, kind)))
 
 
 def _read(folder: Path) -> tuple[Row, RunConfig]:
     with closing(Store.open(folder)) as store:
         meta, totals, programs = store.meta(), store.totals(), store.programs()
     config = _config(folder, meta)
-    winner, result = _json(folder / WINNER_FILE), _json(folder / RESULT_FILE)
-    stage = winner["stages"][-1] if winner else None
-    ratio = result["winner_to_better"] if result else None
     row = Row(
         run=folder.resolve().name,
         algorithm=config.search.algorithm,
@@ -100,13 +96,41 @@ def _read(folder: Path) -> tuple[Row, RunConfig]:
         seconds=float(meta["seconds"]),
         evaluations=int(totals["evaluations"]),
         work=int(totals["work"]),
-        fitness=min((program.error for program in programs), default=None),
-        validation=stage["scores"][str(winner["winner"])] if stage and winner else None,
-        horizon=stage["horizon"] if stage else None,
-        test=(ratio["ratio"], ratio["low"], ratio["high"]) if ratio else None,
-        level=result["level"]["name"] if result else None,
+        found=_FOUND[config.family](folder, programs),
     )
     return row, config
+
+
+def _function(_folder: Path, programs: Sequence[StoredProgram]) -> dict[str, Any]:
+    """The least error, whether it is proven, and its cost."""
+    best = min(programs, key=lambda program: (program.error, program.cost), default=None)
+    if best is None:
+        return {"error": None, "certified": None, "cost": None}
+    return {"error": best.error, "certified": best.certified_error is not None, "cost": best.cost}
+
+
+def _rule(folder: Path, programs: Sequence[StoredProgram]) -> dict[str, Any]:
+    """The best fitness, lower is better; the winner's last score in the funnel with the horizon of its problems, and its
+    ratio on the test families (ratio, low, high) with the level of the assessment; None where there is none yet."""
+    winner, result = _json(folder / WINNER_FILE), _json(folder / RESULT_FILE)
+    stage = winner["stages"][-1] if winner else None
+    ratio = result["winner_to_better"] if result else None
+    return {
+        "fitness": min((program.error for program in programs), default=None),
+        "validation": stage["scores"][str(winner["winner"])] if stage and winner else None,
+        "horizon": stage["horizon"] if stage else None,
+        "test": (ratio["ratio"], ratio["low"], ratio["high"]) if ratio else None,
+        "level": result["level"]["name"] if result else None,
+    }
+
+
+def _policy(_folder: Path, programs: Sequence[StoredProgram]) -> dict[str, Any]:
+    """The last elite's score and test, whether it solves the task, and its place between a random player and a human."""
+    elite = programs[-1].metrics if programs else {}
+    return {name: elite.get(name) for name in ("score", "solved", "test", "human_normalised")}
+
+
+_FOUND = {"function": _function, "rule": _rule, "policy": _policy}
 
 
 def _config(folder: Path, meta: Mapping[str, Any]) -> RunConfig:
@@ -119,7 +143,7 @@ def _config(folder: Path, meta: Mapping[str, Any]) -> RunConfig:
 def _marked(row: Row, first: Row) -> Row:
     by_work = abs(row.work - first.work) <= ALIKE * first.work
     by_time = abs(row.seconds - first.seconds) <= ALIKE * first.seconds
-    return Row(**{**vars(row), "alike": by_work or by_time})
+    return replace(row, alike=by_work or by_time)
 
 
 def _absent(folders: Sequence[Path], kind: Mapping[str, Any]) -> Iterable[str]:

@@ -11,6 +11,7 @@ import pytest
 import toy_policies
 
 import evosearch
+from evosearch import api
 from evosearch.cli import main
 from evosearch.errors import EvosearchError
 from evosearch.evaluation.pool import resolve
@@ -163,6 +164,16 @@ def test_a_child_costs_one_draw_and_is_what_its_genome_says(tmp_path: Path) -> N
         made = [weights.tobytes() for weights in decoder.children(parents, each)]
         assert made == [decoder.child(None if place < 0 else parents[place], *rest).tobytes() for place, *rest in each.tolist()]
     assert genome.key == chain(words)[-1].hex() and genome.metrics["weights"] == weights_hash(whole.weights(LAYOUT))
+
+
+def test_runs_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ga, es = (start(tmp_path, 124, algorithm=algorithm) for algorithm in ("ga", "es"))
+    first, second = api.compare([ga.folder, es.folder])["runs"]
+    assert first["score"] == ga.front()[-1].metrics["score"] and first["test"]["mean"] == ga.show_json()["test"]["mean"]
+    assert (first["algorithm"], second["algorithm"]) == ("ga", "es")
+    assert main(["compare", str(ga.folder), str(es.folder)]) == 0
+    heading, row, *_ = capsys.readouterr().out.splitlines()
+    assert "test mean" in heading and f"{first['score']:.6g}" in row and "fitness" not in heading
 
 
 def test_environments_that_raise_fail_their_candidate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
