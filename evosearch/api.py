@@ -127,6 +127,7 @@ def assess(
     program: str | None = None,
     budget: str | int | None = None,
     level: str | None = None,
+    like: str | Path | None = None,
     workers: int | None = None,
     observer: AssessmentObserver | None = None,
 ) -> dict[str, Any] | None:
@@ -140,10 +141,10 @@ def assess(
     from evosearch.winners.assessment import assess_run
     from evosearch.winners.trials import Stopped
 
-    folder = folders.find_folder(path)
+    folder, other = folders.find_folder(path), None if like is None else folders.find_folder(like)
     try:
         result = assess_run(
-            folder, id=id, program=program, budget=budget, level=level, workers=workers, observer=observer
+            folder, id=id, program=program, budget=budget, level=level, like=other, workers=workers, observer=observer
         )
     except Stopped:
         return None

@@ -79,12 +79,20 @@ def export(
 @click.argument("run", metavar="RUN")
 @click.option("--budget", metavar="B", help='Time, such as "5m": how thorough it can be. Default: 60m.')
 @click.option("--level", metavar="L", help="A level of the test suite, such as full or coarse, in place of a budget.")
+@click.option("--like", metavar="RUN", help="As thoroughly as this run, whose AdamW, Lion and SGD are not trained again.")
 @click.option("--id", type=int, metavar="ID", help="Take this program for the winner. Default: the funnel chooses it.")
 @click.option("--program", type=click.Path(path_type=Path), metavar="TXT", help="Take the program in this file.")
 @click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Processes; 0: none. Default: usable cores.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
 def assess(
-    run: str, budget: str | None, level: str | None, id: int | None, program: Path | None, workers: int | None, as_json: bool
+    run: str,
+    budget: str | None,
+    level: str | None,
+    like: str | None,
+    id: int | None,
+    program: Path | None,
+    workers: int | None,
+    as_json: bool,
 ) -> int:
     """How good a run's update rule is, on test families that nobody selected on.
 
@@ -96,6 +104,7 @@ def assess(
     Examples:
       evosearch assess lion-1
       evosearch assess lion-1 --budget 5m
+      evosearch assess lion-2 --like lion-1
     """
     from evosearch import api
     from evosearch.report.assessment import assessed
@@ -104,7 +113,7 @@ def assess(
 
     text = None if program is None else read_start(program)
     display = AssessmentDisplay(sys.stderr)
-    result = api.assess(run, id=id, program=text, budget=budget, level=level, workers=workers, observer=display)
+    result = api.assess(run, id=id, program=text, budget=budget, level=level, like=like, workers=workers, observer=display)
     if result is None:
         print(f"stopped by Ctrl-C; go on with: evosearch assess {run}", file=sys.stderr)
         return INTERRUPTED

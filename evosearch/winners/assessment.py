@@ -15,8 +15,8 @@ from evosearch.search.budget import Budget
 from evosearch.search.observer import AssessmentObserver
 from evosearch.winners.assess import Assessed, affordable, assess, estimate, measure
 from evosearch.winners.selection import pin, winner_of
-from evosearch.winners.session import ASSESSMENT, MAPS_FILE, RESULT_FILE, Session, open_session, write_json
-from evosearch.winners.trials import Runner, load_ops, load_suite
+from evosearch.winners.session import ASSESSMENT, MAPS_FILE, RESULT_FILE, Session, open_session, read_json, write_json
+from evosearch.winners.trials import Runner, load_ops, load_suite, trial_book
 from evosearch.winners.verdict import verdict
 
 BUDGET = "60m"
@@ -29,6 +29,7 @@ def assess_run(
     program: str | None = None,
     budget: str | int | None = None,
     level: str | None = None,
+    like: Path | None = None,
     workers: int | None = None,
     observer: AssessmentObserver | None = None,
 ) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def assess_run(
         program: text of the winner, taken as it is.
         budget: time, such as "5m"; without it, an hour.
         level: name of a level of the suite, in place of a budget.
+        like: folder of a run that was assessed: at its level, with the trainings that it has done already.
         workers: processes; 0 for none; without it, the usable cores.
 
     Raises:
@@ -46,6 +48,8 @@ def assess_run(
         TaskError: where a data set is missing, with the remedy.
         Stopped: on Ctrl-C; what is finished is kept.
     """
+    if like is not None:
+        level = _level_of(like, budget, level)
     with open_session(folder, workers, observer) as session:
         sources, suite = session.sources, load_suite(session.sources.test)
         seconds = _seconds(budget)
@@ -53,6 +57,9 @@ def assess_run(
         winner = winner_of(session, id, program)
         pin(session, winner)
         with session.runner(ASSESSMENT) as runner:
+            if like is not None:
+                with trial_book(like / ASSESSMENT) as book:
+                    runner.book.borrow(book)
             picked = _plan(session, runner, suite, seconds, level, winner.program)
             assessed = assess(read_rule(winner.program, load_ops(sources.ops)), sources, picked, runner)
         result = {**verdict(assessed, suite), "winner": vars(winner), "run": folder.resolve().name}
@@ -69,6 +76,17 @@ def _plan(session: Session, runner: Runner, suite: Suite, budget: float, level: 
     chosen = named or affordable(levels, list(costs.values()), budget)
     session.observer.planned(winner, levels, chosen, costs[chosen.name])
     return chosen
+
+
+def _level_of(folder: Path, budget: str | int | None, level: str | None) -> str:
+    """Of the assessment of a run; ConfigError where there is none, or a level is asked for beside it."""
+    if budget is not None or level is not None:
+        raise ConfigError("an assessment like that of another run has its level; leave the budget and the level out")
+    result = read_json(folder / RESULT_FILE)
+    if result is None:
+        raise ConfigError(f"run '{folder.resolve().name}' was not assessed to its end; do it first: evosearch assess {folder}")
+    name: str = result["level"]["name"]
+    return name
 
 
 def _check(suite: Suite, level: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from evosearch.errors import ConfigError, StoreError
 from evosearch.search.config import RunConfig
 from evosearch.search.folders import run_folders
 from evosearch.search.store import Store, StoredProgram
-from evosearch.winners.session import RESULT_FILE, WINNER_FILE
+from evosearch.winners.session import RESULT_FILE, WINNER_FILE, read_json
 
 SCHEMA = 1
 ALIKE = 0.1
@@ -112,7 +111,7 @@ def _function(_folder: Path, programs: Sequence[StoredProgram]) -> dict[str, Any
 def _rule(folder: Path, programs: Sequence[StoredProgram]) -> dict[str, Any]:
     """The best fitness, lower is better; the winner's last score in the funnel with the horizon of its problems, and its
     ratio on the test families (ratio, low, high) with the level of the assessment; None where there is none yet."""
-    winner, result = _json(folder / WINNER_FILE), _json(folder / RESULT_FILE)
+    winner, result = read_json(folder / WINNER_FILE), read_json(folder / RESULT_FILE)
     stage = winner["stages"][-1] if winner else None
     ratio = result["winner_to_better"] if result else None
     return {
@@ -167,13 +166,3 @@ def _kind_of(folder: Path) -> Mapping[str, Any] | None:
 def _kind(config: RunConfig) -> dict[str, Any]:
     table = config.to_table()
     return {"ops": table["ops"], "task": table["task"]}
-
-
-def _json(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return content
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} is damaged ({error}); remove it and make it again with: evosearch assess RUN") from None

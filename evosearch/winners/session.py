@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from evosearch.errors import ConfigError
+from evosearch.errors import ConfigError, StoreError
 from evosearch.evaluation.pool import InProcessPool, Pool
 from evosearch.evaluation.problems import Trained
 from evosearch.search.config import RunConfig
@@ -103,3 +103,14 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     scratch = path.with_suffix(".tmp")
     scratch.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     scratch.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """What `write_json` wrote, None where it did not; StoreError where that is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} is damaged ({error}); remove it and make it again with: evosearch assess RUN") from None

@@ -95,11 +95,11 @@ class TrialBook:
     def __init__(self, path: Path) -> None:
         """Open or make the file; StoreError where it is damaged, newer or cannot be written."""
         self.path = path
-        self._found: dict[str, Trained] = {}
+        self._others: dict[str, Trained] = {}
         try:
             content = path.read_bytes() if path.exists() else b""
             whole = content[: content.rfind(b"\n") + 1]
-            self._read(whole.decode())
+            self._found = self._read(whole.decode())
             self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b")
             self._file.truncate(len(whole))
             self._file.seek(0, os.SEEK_END)
@@ -110,13 +110,19 @@ class TrialBook:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{path} is damaged ({error}); move it away to begin the trials again") from None
 
-    def _read(self, text: str) -> None:
+    def _read(self, text: str) -> dict[str, Trained]:
+        found = dict[str, Trained]()
         for number, line in enumerate(text.splitlines()):
             row = json.loads(line)
             if number == 0 and row["schema_version"] > SCHEMA:
                 raise StoreError(f"{self.path} was written by a newer version; update evosearch to read it")
             if number:
-                self._found[row["key"]] = Trained.from_json(row["trained"])
+                found[row["key"]] = Trained.from_json(row["trained"])
+        return found
+
+    def borrow(self, other: TrialBook) -> None:
+        """Trials that only the other book has are written here too where they are asked for."""
+        self._others.update(other._found)
 
     def _write(self, row: Mapping[str, Any]) -> None:
         self._file.write(json.dumps(row, allow_nan=False).encode() + b"\n")
@@ -127,7 +133,9 @@ class TrialBook:
         return len(self._found)
 
     def get(self, trial: Trial) -> Trained | None:
-        """What was kept of a trial."""
+        """What was kept of a trial, here or in a book to borrow from."""
+        if trial.key not in self._found and trial.key in self._others:
+            self.keep(trial, self._others[trial.key])
         return self._found.get(trial.key)
 
     def keep(self, trial: Trial, trained: Trained) -> None:

@@ -77,6 +77,25 @@ def test_assess_writes_its_result_and_pictures(here: Path, capsys: pytest.Captur
     assert json.loads(capsys.readouterr().out) == result
 
 
+def test_an_assessment_like_another_trains_the_winner_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = make_run(here / "lion-1"), make_run(here / "lion-2", rules=("signsgd",))
+    assert cli.main(["assess", "lion-2", "--like", "lion-1", "--workers", "0"]) == 2
+    assert "was not assessed to its end" in capsys.readouterr().err
+    one = api.assess("lion-1", level="coarse", workers=0)
+    two = api.assess("lion-2", like="lion-1", workers=0)
+    assert one is not None and two is not None and two["level"] == one["level"]
+    assert two["contenders"]["adamw"] == one["contenders"]["adamw"] != two["contenders"]["winner"]
+    done, after = (
+        {line: json.loads(line)["trial"]["rule"] for line in (folder / "assessment.jsonl").read_text().splitlines()[1:]}
+        for folder in (first, second)
+    )
+    known = {line for line, rule in after.items() if rule in done.values()}
+    assert len(known) > 0.5 * len(after) and known <= set(done)  # to the seconds that they took
+    assert set(after) - known
+    with pytest.raises(ConfigError, match="leave the budget and the level out"):
+        api.assess("lion-2", like="lion-1", level="full", workers=0)
+
+
 def test_the_test_families_are_opened_for_one_program(here: Path) -> None:
     make_run(here / "lion-1", rules=("rmsprop", "lion"))
     first = api.assess("lion-1", id=1, level="coarse", workers=0)
