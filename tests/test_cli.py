@@ -20,6 +20,7 @@ from toy_search import ToySearch
 
 from evosearch.cli import main
 from evosearch.language.op import OpSet
+from evosearch.search.store import SCHEMA
 
 pytestmark = pytest.mark.usefixtures("workplace")
 Captured = pytest.CaptureFixture[str]
@@ -235,9 +236,9 @@ def test_damaged_and_newer_stores_are_named_and_kept(workplace: Path, capsys: Ca
     refused("cut short")
     file.write_bytes(whole)
     with sqlite3.connect(file) as connection:
-        connection.execute("PRAGMA user_version=2")
+        connection.execute(f"PRAGMA user_version={SCHEMA + 1}")
     connection.close()
-    refused("was written by a newer evosearch (store schema 2, this version reads 1); upgrade: pip install -U evosearch")
+    refused(f"was written by a newer evosearch (store schema {SCHEMA + 1}, this version reads {SCHEMA}); upgrade: pip install")
     assert main(["list"]) == 0
     assert "cannot be opened" in capsys.readouterr().out
 

@@ -21,6 +21,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seconds", type=float, default=6.0, help="how long each competitor of a benchmark runs (default 6)")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """One after another: what is timed side by side must not run beside something else."""
+    config.option.numprocesses = 0
+
+
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """The default test run ignores this folder; who names it wants it."""
     return False if collection_path.is_relative_to(Path(__file__).parent) else None
