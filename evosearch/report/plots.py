@@ -128,7 +128,7 @@ def plot_scores(
     """Scores of a run by frames, beside the elites of others and what has been published for as many frames."""
     from matplotlib.ticker import EngFormatter
 
-    with picture(path, (7.0, 4.2)) as axes:
+    with picture(path, (7.0, 4.8)) as axes:
         for (name, points), colour in zip(run.lines.items(), (_QUIET, "#c9c9c9"), strict=False):
             if points:
                 axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.0, label=name)
@@ -136,7 +136,7 @@ def plot_scores(
             if one.tests:
                 at, means, half = (list(column) for column in zip(*one.tests, strict=True))
                 axes.step([*at, one.end], [*means, means[-1]], where="post", color=colour, linewidth=0.8)
-                label = f"{one.label}: elites, mean of their test{' with 95% interval' if any(half) else ''}"
+                label = f"{one.label}: test means of its elites{', 95%' if any(half) else ''}"
                 axes.errorbar(at, means, yerr=half, fmt="o", color=colour, markersize=4.0, linewidth=0.8, label=label)
         last = max(one.end for one in (run, *beside))
         for (name, points), marker in zip(published.items(), "sD^v", strict=False):
@@ -151,4 +151,4 @@ def plot_scores(
         axes.set_ylabel("score")
         axes.set_title(title, fontsize=10)
         if axes.lines:
-            axes.legend(fontsize=8, frameon=False, loc="best")
+            axes.figure.legend(fontsize=8, frameon=False, loc="outside lower center", ncols=2)
