@@ -24,6 +24,7 @@ from typing import Any
 
 import evosearch
 from evosearch.evaluation.statistics import wilson
+from evosearch.search.loop import Status
 from evosearch.search.machine import describe_machine
 
 RUNS = {"maze": "hard-maze", "maze-image": "hard-maze-image"}
@@ -43,6 +44,8 @@ def run_once(name: str, workers: int | None, **options: Any) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="campaign-"))
     try:
         run = evosearch.run(name, workers=workers, out=folder / "run", **options)
+        if run.status is Status.INTERRUPTED:
+            raise SystemExit("stopped; the same command goes on")
         best = run.front()[-1].metrics if run.front() else {"score": None, "test": {}}
         return {
             "solved": run.show_json()["solved"],
@@ -69,11 +72,11 @@ def maze(arguments: argparse.Namespace, known: list[dict[str, Any]]) -> Iterator
             if not any(row["algorithm"] == algorithm and row.get("trial") == trial for row in rows):
                 rows.append(one_run(name, arguments.workers, algorithm, TRIAL_SEED, trial, count // 4) | {"trial": trial})
                 yield rows[-1]
-        tried = (row for row in rows if row["algorithm"] == algorithm and "trial" in row)
-        chosen = min(tried, key=worth, default={"trial": {}})
+        tried = [row for row in rows if row["algorithm"] == algorithm and "trial" in row]
+        chosen = min(tried, key=worth)["trial"] if tried else {}
         for seed in range(1, arguments.seeds + 1):
             if not any(row["algorithm"] == algorithm and row["seed"] == seed for row in rows):
-                yield one_run(name, arguments.workers, algorithm, seed, chosen["trial"], count)
+                yield one_run(name, arguments.workers, algorithm, seed, chosen, count)
 
 
 def trials(algorithm: str) -> list[dict[str, float]]:
