@@ -13,7 +13,7 @@ from evosearch.backends.kernels import kernel
 from evosearch.evolution.fit import Bench
 from evosearch.evolution.mutate import mutate
 from evosearch.evolution.random import below, uniform
-from evosearch.search.evolve import behaves, fit, note, tried
+from evosearch.search.fitting import behaves, fit, note, tried
 from evosearch.search.island import (
     COLUMNS,
     COUNT,

@@ -8,41 +8,17 @@ elite.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evosearch.backends.kernels import kernel
 from evosearch.evolution.continuation import absorb, absorbable, lift, lower, morph
-from evosearch.evolution.fit import (
-    C_LO,
-    DEEP,
-    FULL,
-    LONG,
-    POINTS,
-    QUICK,
-    Bench,
-    C,
-    largest,
-    leap,
-    levenberg_marquardt,
-    loss,
-    loss_dd,
-    refine,
-    to_code,
-)
-from evosearch.evolution.genome import (
-    INVALID,
-    MAX_CONSTANTS,
-    MAX_INSTRUCTIONS,
-    settle,
-    structure_hash,
-)
+from evosearch.evolution.fit import C_LO, Bench, C
+from evosearch.evolution.genome import INVALID, MAX_CONSTANTS, MAX_INSTRUCTIONS
 from evosearch.evolution.mutate import ABSORB, COPY, GRAFT, LIFT, LOWER, MORPH, SHAKE, copy_cone, graft, mutate, shake_constants
-from evosearch.evolution.random import bell, below, fresh_constant, power_of_two, uniform
+from evosearch.evolution.random import below, uniform
+from evosearch.search.fitting import behaves, fit, fit_elite, note, tried
 from evosearch.search.island import (
-    ATTEMPTS,
     COLUMNS,
     COUNT,
-    DEEP_FITS,
     ELITES,
     ELITES_OF,
     ERROR,
@@ -51,9 +27,6 @@ from evosearch.search.island import (
     KEY,
     N_COUNTERS,
     NICHES,
-    PATH,
-    REPEATS,
-    STEPS_SINCE,
     WORK,
     Child,
     Island,
@@ -63,24 +36,8 @@ from evosearch.search.island import (
     write_genome,
 )
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Words = NDArray[np.uint64]
-
-HOPELESS = 1e5
-"""How far above an elite's error a program may be after its first few steps; of those that become elites, one in ten is farther
-off."""
 GAIN = 0.8
 """An elite's error is at most so large a share of the best one's that is a level cheaper and has no more freedom."""
-
-
-@kernel
-def level_of(g: Ints, n: int, costs: Ints) -> int:
-    """Cost of a settled program, in levels."""
-    total = 0
-    for i in range(n):
-        total += costs[g[i, 0]]
-    return total
 
 
 @kernel
@@ -120,13 +77,6 @@ def take_parent(s: Island, t: Child, rules: Rules) -> int:
     for k in range(COLUMNS):
         t.notes[k] = s.notes[level, place, k]
     return read_genome(s, level, place, t.g, t.c)
-
-
-@kernel
-def note(t: Child, operator: int) -> None:
-    """Add an operator to the lineage."""
-    t.notes[PATH] = (t.notes[PATH] << np.uint64(4)) | np.uint64(operator)
-    t.notes[STEPS_SINCE] += np.uint64(1)
 
 
 @kernel
@@ -178,18 +128,6 @@ def vary(s: Island, b: Bench, t: Child, rules: Rules) -> tuple[int, bool]:
 
 
 @kernel
-def restart_constants(rng: Words, m: Floats, p: int) -> None:
-    """Start a repeated structure elsewhere: new constants, or the old ones shaken by a random amount."""
-    if uniform(rng) < 0.4:
-        for k in range(p):
-            m[C, k] = fresh_constant(rng)
-    else:
-        size = power_of_two(-6.0 * uniform(rng))
-        for k in range(p):
-            m[C, k] *= 1.0 + size * bell(rng)
-
-
-@kernel
 def hurdle_of(s: Island, level: int, p: int, size: int) -> float:
     """The error below which a program becomes an elite of its niche: the worst one's, where there is no place left; and it
     must gain something on the best that is one level cheaper with as many constants, or one less."""
@@ -198,54 +136,6 @@ def hurdle_of(s: Island, level: int, p: int, size: int) -> float:
         if s.sizes[level - 1, ELITES_OF + niche] > 0:
             hurdle = min(hurdle, GAIN * s.values[level - 1, niche * size, ERROR])
     return hurdle
-
-
-@kernel
-def fit(s: Island, b: Bench, t: Child, n: int, p: int, hurdle: float, floor: float) -> float:
-    """Fit the constants; a program that cannot be an elite is left after few steps. Return the root mean square error."""
-    points = b.k[POINTS]
-    for k in range(MAX_CONSTANTS):
-        b.m[C_LO, k] = 0.0
-    if p == 0:
-        return np.sqrt(loss(b, t.code, n, p, C) / points)
-    now = levenberg_marquardt(b, t.code, n, p, b.k[QUICK], 1e-2, 1e-2)
-    if not np.sqrt(now / points) < HOPELESS * hurdle:
-        return np.sqrt(now / points)
-    now = leap(b, t.code, n, p, False)
-    if not np.sqrt(now / points) < 3.0 * hurdle:
-        return np.sqrt(now / points)
-    now = levenberg_marquardt(b, t.code, n, p, b.k[FULL], 1e-3, 1e-2)
-    if not np.sqrt(now / points) < 1.5 * hurdle:
-        return np.sqrt(now / points)
-    s.counters[DEEP_FITS] += 1.0
-    leap(b, t.code, n, p, False)
-    now = levenberg_marquardt(b, t.code, n, p, b.k[DEEP], 1e-4, 1e-4)
-    if now < floor:
-        now = refine(b, t.code, n, p)
-    return np.sqrt(now / points)
-
-
-@kernel
-def fit_elite(b: Bench, t: Child, n: int, p: int, floor: float) -> float:
-    """Go on fitting an elite to be, with many steps and little damping: flat valleys are long. Return the error."""
-    leap(b, t.code, n, p, False)
-    now = levenberg_marquardt(b, t.code, n, p, b.k[LONG], 1e-7, 1e-7)
-    if now < floor:
-        now = refine(b, t.code, n, p)
-    return np.sqrt(now / b.k[POINTS])
-
-
-@kernel
-def behaves(probe: Bench, b: Bench, t: Child, n: int, p: int, error: float, floor: float) -> bool:
-    """Whether the error between the points is like that at the points, so that no pole hides there."""
-    for k in range(p):
-        probe.m[C, k] = b.m[C, k]
-        probe.m[C_LO, k] = b.m[C_LO, k]
-    if error * error * b.k[POINTS] < floor:
-        loss_dd(probe, t.code, n, p, C)
-    else:
-        loss(probe, t.code, n, p, C)
-    return largest(probe) <= 8.0 * error
 
 
 @kernel
@@ -275,38 +165,6 @@ def remember(s: Island, b: Bench, t: Child, n: int, p: int, level: int, size: in
         rank -= 1
     write_genome(s, level, first + rank, b, t, n, error)
     return rank
-
-
-@kernel
-def tried(s: Island, b: Bench, t: Child, rules: Rules, made: int, levels: int, carried: bool) -> tuple[int, int, int]:
-    """Settle the child in t.g, t.c of `made` rows and put it on the bench: its rows, constants and level; or INVALID thrice.
-
-    A structure that was tried often is tried less often, each time from other constants, unless they were carried.
-    """
-    n = settle(t.g, t.c, made, t.uses) if made > 0 else INVALID
-    if n <= 0:
-        return INVALID, INVALID, INVALID
-    level = level_of(t.g, n, rules.costs)
-    if level >= levels or level == 0:
-        return INVALID, INVALID, INVALID
-    key = structure_hash(t.g, n, t.digests)
-    t.notes[KEY] = key
-    slot = key & np.uint64(len(t.seen) - 1)
-    if t.seen[slot, 0] != key:
-        t.seen[slot, 0] = key
-        t.seen[slot, 1] = 0
-    t.seen[slot, 1] += np.uint64(1)
-    tries = t.seen[slot, 1]
-    s.counters[ATTEMPTS] += 1.0
-    if not carried and tries > 2 and uniform(s.rng) * tries > 2.0:
-        s.counters[REPEATS] += 1.0
-        return INVALID, INVALID, INVALID
-    p = to_code(t.g, t.c, n, t.code, b.m)
-    if p < 0:
-        return INVALID, INVALID, INVALID
-    if not carried and tries > 1:
-        restart_constants(s.rng, b.m, p)
-    return n, p, level
 
 
 @kernel

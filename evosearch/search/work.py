@@ -37,6 +37,7 @@ KERNELS = (
     "evosearch.evolution.polish",
     "evosearch.evolution.continuation",
     "evosearch.search.island",
+    "evosearch.search.fitting",
     "evosearch.search.evolve",
 )
 NOISE = 1e-7
