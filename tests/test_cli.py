@@ -238,7 +238,8 @@ def test_damaged_and_newer_stores_are_named_and_kept(workplace: Path, capsys: Ca
     with sqlite3.connect(file) as connection:
         connection.execute(f"PRAGMA user_version={SCHEMA + 1}")
     connection.close()
-    refused(f"was written by a newer evosearch (store schema {SCHEMA + 1}, this version reads {SCHEMA}); upgrade: pip install")
+    schemas = f"(store schema {SCHEMA + 1}, this version reads {SCHEMA})"
+    refused(f"was written by a newer evosearch {schemas}; upgrade: pip install -U evosearch")
     assert main(["list"]) == 0
     assert "cannot be opened" in capsys.readouterr().out
 
