@@ -16,7 +16,7 @@ from evosearch.search.observer import AssessmentObserver
 from evosearch.winners.assess import Assessed, affordable, assess, estimate, measure
 from evosearch.winners.selection import pin, winner_of
 from evosearch.winners.session import ASSESSMENT, MAPS_FILE, RESULT_FILE, Session, open_session, read_json, write_json
-from evosearch.winners.trials import Runner, load_ops, load_suite, trial_book
+from evosearch.winners.trials import Runner, load_ops, load_suite
 from evosearch.winners.verdict import verdict
 
 BUDGET = "60m"
@@ -58,8 +58,7 @@ def assess_run(
         pin(session, winner)
         with session.runner(ASSESSMENT) as runner:
             if like is not None:
-                with trial_book(like / ASSESSMENT) as book:
-                    runner.book.borrow(book)
+                runner.book.borrow(like / ASSESSMENT)
             picked = _plan(session, runner, suite, seconds, level, winner.program)
             assessed = assess(read_rule(winner.program, load_ops(sources.ops)), sources, picked, runner)
         result = {**verdict(assessed, suite), "winner": vars(winner), "run": folder.resolve().name}

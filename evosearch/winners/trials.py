@@ -96,33 +96,19 @@ class TrialBook:
         """Open or make the file; StoreError where it is damaged, newer or cannot be written."""
         self.path = path
         self._others: dict[str, Trained] = {}
+        self._found, size = _read_trials(path)
         try:
-            content = path.read_bytes() if path.exists() else b""
-            whole = content[: content.rfind(b"\n") + 1]
-            self._found = self._read(whole.decode())
             self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b")
-            self._file.truncate(len(whole))
+            self._file.truncate(size)
             self._file.seek(0, os.SEEK_END)
-            if not whole:
+            if not size:
                 self._write({"schema_version": SCHEMA})
         except OSError as error:
             raise StoreError(f"cannot write to {path}: {error.strerror}; make its folder writable") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{path} is damaged ({error}); move it away to begin the trials again") from None
 
-    def _read(self, text: str) -> dict[str, Trained]:
-        found = dict[str, Trained]()
-        for number, line in enumerate(text.splitlines()):
-            row = json.loads(line)
-            if number == 0 and row["schema_version"] > SCHEMA:
-                raise StoreError(f"{self.path} was written by a newer version; update evosearch to read it")
-            if number:
-                found[row["key"]] = Trained.from_json(row["trained"])
-        return found
-
-    def borrow(self, other: TrialBook) -> None:
-        """Trials that only the other book has are written here too where they are asked for."""
-        self._others.update(other._found)
+    def borrow(self, path: Path) -> None:
+        """Trials that only the book at `path` has are written here too where they are asked for; that one is only read."""
+        self._others.update(_read_trials(path)[0])
 
     def _write(self, row: Mapping[str, Any]) -> None:
         self._file.write(json.dumps(row, allow_nan=False).encode() + b"\n")
@@ -146,6 +132,25 @@ class TrialBook:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _read_trials(path: Path) -> tuple[dict[str, Trained], int]:
+    """The trials of a book by their keys, none where there is no file, and the bytes of its whole lines."""
+    found = dict[str, Trained]()
+    try:
+        content = path.read_bytes() if path.exists() else b""
+        size = content.rfind(b"\n") + 1
+        for number, line in enumerate(content[:size].decode().splitlines()):
+            row = json.loads(line)
+            if number == 0 and row["schema_version"] > SCHEMA:
+                raise StoreError(f"{path} was written by a newer version; update evosearch to read it")
+            if number:
+                found[row["key"]] = Trained.from_json(row["trained"])
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}; make it readable") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged ({error}); move it away to begin the trials again") from None
+    return found, size
 
 
 @contextmanager
