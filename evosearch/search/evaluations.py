@@ -82,7 +82,7 @@ def pack(
 def unpack(evaluations: Evaluations, slice: int, first: int) -> Iterator[StoredEvaluation]:
     """One after another, with ids from `first`; ValueError or struct.error where the data was cut short."""
     count, data = evaluations.count, evaluations.data
-    stages, names_size, _size = _HEAD.unpack_from(data)
+    stages, names_size, texts_size = _HEAD.unpack_from(data)
     at = _HEAD.size
 
     def taken(dtype: str, number: int) -> NDArray[np.generic]:
@@ -93,6 +93,8 @@ def unpack(evaluations: Evaluations, slice: int, first: int) -> Iterator[StoredE
 
     columns = {name: taken(dtype, count).tolist() for name, dtype in _COLUMNS.items()}
     scores = taken("<f8", count * stages).reshape(count, stages).tolist()
+    if len(data) != at + names_size + texts_size:
+        raise ValueError(f"{len(data)} bytes of evaluations, not {at + names_size + texts_size}")
     names = data[at : at + names_size].decode().split(_SEPARATOR)
     texts = data[at + names_size :].decode().split(_SEPARATOR)
     for place in range(count):

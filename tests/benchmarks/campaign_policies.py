@@ -59,19 +59,17 @@ def run_once(name: str, workers: int | None, **options: Any) -> dict[str, Any]:
         shutil.rmtree(folder)
 
 
-def maze(arguments: argparse.Namespace, known: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Every algorithm on every seed."""
+def maze(arguments: argparse.Namespace, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every algorithm on every seed; who takes a row adds it to `rows`."""
     count, name = arguments.evaluations, RUNS[arguments.task]
     if not count:
         options = {"seed": TRIAL_SEED, "budget": f"{arguments.seconds:g}s", "overrides": [("search.until", "")]}
         count = run_once(name, arguments.workers, **options)["evaluations"]
         print(f"{count:,} evaluations in {arguments.seconds:g} s: give --evaluations {count} to go on with this campaign")
-    rows = list(known)
     for algorithm in arguments.algorithms:
         for trial in trials(algorithm) if arguments.task == "maze" else ():
             if not any(row["algorithm"] == algorithm and row.get("trial") == trial for row in rows):
-                rows.append(one_run(name, arguments.workers, algorithm, TRIAL_SEED, trial, count // 4) | {"trial": trial})
-                yield rows[-1]
+                yield one_run(name, arguments.workers, algorithm, TRIAL_SEED, trial, count // 4) | {"trial": trial}
         tried = [row for row in rows if row["algorithm"] == algorithm and "trial" in row]
         chosen = min(tried, key=worth)["trial"] if tried else {}
         for seed in range(1, arguments.seeds + 1):
@@ -99,10 +97,10 @@ def one_run(
     return {"algorithm": algorithm, "seed": seed, "settings": settings, **result}
 
 
-def cartpole(arguments: argparse.Namespace, known: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def cartpole(arguments: argparse.Namespace, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Seeds of the run file, solved where all test episodes score 500 within the time."""
     for seed in range(1, arguments.seeds + 1):
-        if not any(row["seed"] == seed for row in known):
+        if not any(row["seed"] == seed for row in rows):
             row = run_once("cartpole", arguments.workers, seed=seed, budget=f"{arguments.seconds:g}s")
             solved = row["test"] == 500.0 and row["seconds"] <= arguments.seconds
             yield {"algorithm": "ga", "seed": seed, **row, "solved": solved}
@@ -141,7 +139,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
     campaign = maze if arguments.task in RUNS else cartpole
     with arguments.output.open("a") as file:
-        for row in campaign(arguments, list(rows)):
+        for row in campaign(arguments, rows):
             rows.append(row)
             print(json.dumps(row), file=file, flush=True)
             outcome = "solved" if row["solved"] else row["score"]

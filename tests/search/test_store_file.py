@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from toy_search import chain
 from evosearch.errors import StoreError
 from evosearch.language.text import parse
 from evosearch.search.checkpoint import Checkpoint, decode, encode, from_parts, to_parts
-from evosearch.search.evaluations import Evaluations, StoredEvaluation, pack
+from evosearch.search.evaluations import Evaluations, StoredEvaluation, pack, unpack
 from evosearch.search.protocol import Entrant, Told
 from evosearch.search.store import Store
 from primitives.arithmetic import FIELD
@@ -102,6 +103,10 @@ def test_evaluations_read_back_in_the_order_of_telling(tmp_path: Path) -> None:
         2, 4, "8000000000000001", 0, (1 / 3,), 1, "copy", "0000000000000001", 10**12 + 1, "line 1\n\u00e4"
     )
     assert kept[0].scores == (0.0, float("inf")) and kept[0].ancestor == ""
+    whole = rows(0, ["insert", "copy"])
+    for cut in (len(whole.data) - 1, len(whole.data) // 2, 3):
+        with pytest.raises((ValueError, struct.error)):
+            list(unpack(Evaluations(whole.count, whole.data[:cut]), 0, 1))
 
 
 def test_a_run_of_the_first_schema_goes_on(tmp_path: Path) -> None:

@@ -217,18 +217,15 @@ class PolicySearch(Queued[_Ticket]):
 
 def _evaluated(origins: _Origins, children: NDArray[np.int64], result: Mapping[str, Any]) -> Evaluations:
     """From the rows of a brood and what became of them."""
-    base, words, signs = children.T
-    keys = [
-        origins.keys[place] if sign == 0 else child_key(origins.keys[place], word) for place, word, sign in children.tolist()
-    ]
-    function = np.frombuffer(b"".join(keys), ">u8") ^ (signs < 0).astype(np.uint64)
+    rows, base = children.tolist(), children[:, 0]
+    keys = [origins.keys[place] if sign == 0 else child_key(origins.keys[place], word) for place, word, sign in rows]
     return pack(
-        function=function,
+        function=np.frombuffer(b"".join(keys), ">u8") ^ (children[:, 2] < 0).astype(np.uint64),
         rung=-np.isnan(result["scores"]).astype(np.int64),
         scores=np.column_stack([result["scores"], result["behaviour"]]),
         live=origins.genes[base],
-        operator=["initial" if place == FRESH else _OPERATORS[sign] for place, _, sign in children.tolist()],
+        operator=["initial" if place == FRESH else _OPERATORS[sign] for place, _, sign in rows],
         ancestor=origins.numbers[base],
         work=result["frames"],
-        text=list(map(str, words.tolist())),
+        text=[str(word) for _, word, _ in rows],
     )
