@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -181,44 +182,47 @@ def drive(
         WorkerError: where a trial failed; everything finished is in the book.
     """
     done: dict[str, T] = {}
-    waiting: dict[str, Sequence[Trial]] = {}
-    open_trials: dict[int, Trial] = {}
-    submitted: set[str] = set()
+    asked: dict[str, Sequence[Trial]] = {}  # by plan, where it has not returned
+    missing: dict[str, set[str]] = {}  # by plan, the keys that it waits for
+    askers: dict[str, list[str]] = {}  # by key, the plans that wait for it
+    running: dict[int, tuple[str, Trial]] = {}  # by job, with its key
+    numbers = itertools.count(1)
 
-    def advance(name: str, results: Sequence[Trained] | None) -> None:
+    def advance(name: str) -> None:
+        """Let a plan go on for as long as the book has what it asks; submit what is lacking."""
+        plan, lacking = plans[name], dict[str, Trial]()
         try:
-            while True:
-                asked = next(plans[name]) if results is None else plans[name].send(results)
-                waiting[name] = asked
-                missing = [trial for trial in asked if book.get(trial) is None]
-                if missing:
-                    break
-                results = [_kept(book, trial) for trial in asked]
+            while not lacking:
+                asked[name] = plan.send([_kept(book, one) for one in asked[name]]) if name in asked else next(plan)
+                lacking = {trial.key: trial for trial in asked[name] if book.get(trial) is None}
         except StopIteration as stop:
-            waiting.pop(name, None)
+            asked.pop(name, None)
             done[name] = stop.value
             return
-        for trial in missing:
-            if trial.key not in submitted:
-                submitted.add(trial.key)
-                open_trials[len(submitted)] = trial
-                pool.submit(len(submitted), JOB, dataclasses.asdict(trial))
+        missing[name] = set(lacking)
+        for key, trial in lacking.items():
+            if key not in askers:
+                number = next(numbers)
+                running[number] = key, trial
+                pool.submit(number, JOB, dataclasses.asdict(trial))
+            askers.setdefault(key, []).append(name)
 
     for name in plans:
-        advance(name, None)
-    while waiting:
+        advance(name)
+    while asked:
         if interrupt.requested:
             raise Stopped
         result = pool.next(POLL_SECONDS)
         if result is None:
             continue
-        trial = open_trials.pop(result.job_id)
+        key, trial = running.pop(result.job_id)
         trained = Trained.from_json(result.value_of(f"a trial on '{trial.problem}'"))
         book.keep(trial, trained)
         observe(trial, trained)
-        for name, asked in list(waiting.items()):
-            if all(book.get(one) is not None for one in asked):
-                advance(name, [_kept(book, one) for one in asked])
+        for name in askers.pop(key):
+            missing[name].discard(key)
+            if not missing[name]:
+                advance(name)
     return done
 
 
