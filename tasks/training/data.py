@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ TEXT_HASH = "e7b72bfd25d395f55a3bd0c1ada5cbf3fd627f61734d239503d834ac9b5e23b6"
 DIGITS_HASH = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 _AGAIN = "install it again: pip install --force-reinstall scikit-learn"
 HELD = 5
-"""One row in so many is kept for validation."""
+"""One row in so many is kept for validation, unless the data say otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +38,14 @@ class Data:
         y: float32 (rows,) labels 0 .. classes - 1; for TEXT empty.
         classes: how many.
         kind: of `tasks.training.batches`: ROWS, IMAGES (square, moved afresh at each draw) or TEXT.
+        train: rows to train on, drawn anew by each seed; 0 for four in five.
     """
 
     x: NDArray[np.float32]
     y: NDArray[np.float32]
     classes: int
     kind: int = ROWS
+    train: int = 0
 
     @property
     def side(self) -> int:
@@ -54,7 +56,7 @@ class Data:
     @property
     def held(self) -> int:
         """How many rows (characters) are kept for validation."""
-        return len(self.x) // HELD
+        return len(self.x) - self.train if self.train else len(self.x) // HELD
 
 
 @functools.cache
@@ -82,6 +84,22 @@ def moved_digits() -> Data:
     return Data(plain.x, plain.y, plain.classes, IMAGES)
 
 
+def few_digits() -> Data:
+    """The digits, 200 of them to train on: soon learnt by heart, as small sets are."""
+    return replace(digits(), train=200)
+
+
+@functools.cache
+def digit_pair() -> Data:
+    """Threes and eights, every other pixel, scaled to mean 0 and deviation 1; 180 to train on: as a small table is."""
+    plain = digits()
+    chosen = (plain.y == 3) | (plain.y == 8)
+    x = plain.x[chosen][:, ::2]
+    spread = x.std(axis=0)
+    scaled = (x - x.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
+    return Data(np.ascontiguousarray(scaled, np.float32), (plain.y[chosen] == 8).astype(np.float32), 2, train=180)
+
+
 @functools.cache
 def genesis() -> Data:
     """The Book of Genesis, King James Version, 196,818 characters of 60 kinds (see tasks/data/ORIGIN.md)."""
@@ -95,7 +113,13 @@ def genesis() -> Data:
     return Data(numbers.astype(np.float32).reshape(-1, 1), np.empty(0, np.float32), len(kinds), TEXT)
 
 
-DATA: Mapping[str, Callable[[], Data]] = {"digits": digits, "moved-digits": moved_digits, "genesis": genesis}
+DATA: Mapping[str, Callable[[], Data]] = {
+    "digits": digits,
+    "moved-digits": moved_digits,
+    "few-digits": few_digits,
+    "digit-pair": digit_pair,
+    "genesis": genesis,
+}
 """Data by the name that a proxy gives."""
 
 

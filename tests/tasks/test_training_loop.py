@@ -62,7 +62,7 @@ def test_adamw_learns_every_proxy_that_ships(proxy: Proxy) -> None:
     short = dataclasses.replace(proxy, steps=min(proxy.steps, 150))
     best = min((go(short, lr=lr) for lr in (3e-3, 1e-2)), key=lambda outcome: outcome.loss)
     classes = prepare(proxy).shape.classes
-    assert best.status == "ok" and best.loss < 0.75 * np.log(classes) and best.accuracy > 3.0 / classes
+    assert best.status == "ok" and best.loss < 0.75 * np.log(classes) and best.accuracy > min(3.0 / classes, 0.9)
     assert 0.0 < best.train_loss < 1.3 * best.loss
 
 
@@ -159,8 +159,11 @@ def test_no_validation_row_is_trained_on_and_the_split_is_drawn_by_seed(kind: in
         assert len(set(first)) == 400 and not np.array_equal(first, np.concatenate([y for _, y in rows[20:40]]))
 
 
+MOVED = next(proxy for proxy in PROXIES if proxy.data == "moved-digits")
+
+
 def moved(number: int, seed: int) -> NDArray[np.float32]:
-    bench = prepare(PROXIES[2])
+    bench = prepare(MOVED)
     assert bench.source.kind == IMAGES
     out = np.zeros((1, 64), np.float32)
     K.move(bench.x, number, 8, K.stream(seed, BATCHES), out, 0)
@@ -168,12 +171,24 @@ def moved(number: int, seed: int) -> NDArray[np.float32]:
 
 
 def test_moved_digits_are_new_at_each_draw_and_still_the_same_digit() -> None:
-    x = prepare(PROXIES[2]).x
+    x = prepare(MOVED).x
     assert not np.array_equal(moved(5, 1), moved(5, 2))
     likeness = [np.corrcoef(moved(number, number), x[number])[0, 1] for number in range(60)]
     assert 0.5 < np.mean(likeness) < 0.95
     mean = np.mean([moved(5, seed) for seed in range(400)], axis=0)
     assert np.corrcoef(mean, x[5])[0, 1] > 0.85
+
+
+def test_data_of_few_examples_train_on_so_many_and_validate_on_the_rest() -> None:
+    for proxy, few in (("few-digits", 200), ("digit-pair", 180)):
+        bench = prepare(next(one for one in PROXIES if one.name == proxy))
+        order, moves = K.split(bench.source, len(bench.x), 3), K.stream(3, BATCHES)
+        room, seen = bench.room(), set[bytes]()
+        for number in range(3 * few // bench.batch):
+            K.draw(bench.source, bench.x, bench.y, order, number, False, moves, room.bx, room.by, bench.batch)
+            seen |= {row.tobytes() for row in room.bx}
+        held = {bench.x[row].tobytes() for row in order[: bench.source.held]}
+        assert 0.9 * few < len(seen) <= few and not seen & held and bench.source.held == len(bench.x) - few
 
 
 def test_schedules_rise_and_fall() -> None:
