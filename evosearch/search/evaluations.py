@@ -93,8 +93,9 @@ def unpack(evaluations: Evaluations, slice: int, first: int) -> Iterator[StoredE
 
     columns = {name: taken(dtype, count).tolist() for name, dtype in _COLUMNS.items()}
     scores = taken("<f8", count * stages).reshape(count, stages).tolist()
-    if len(data) != at + names_size + texts_size:
-        raise ValueError(f"{len(data)} bytes of evaluations, not {at + names_size + texts_size}")
+    size = at + names_size + texts_size
+    if len(data) != size:
+        raise ValueError(f"{len(data)} bytes of evaluations, not {size}")
     names = data[at : at + names_size].decode().split(_SEPARATOR)
     texts = data[at + names_size :].decode().split(_SEPARATOR)
     for place in range(count):

@@ -52,7 +52,7 @@ class Trial:
     part: Part = "valid"
     points: int = 0
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """Hash of the content."""
         return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()[:24]
@@ -183,7 +183,6 @@ def drive(
     """
     done: dict[str, T] = {}
     asked: dict[str, Sequence[Trial]] = {}  # by plan, where it has not returned
-    missing: dict[str, set[str]] = {}  # by plan, the keys that it waits for
     askers: dict[str, list[str]] = {}  # by key, the plans that wait for it
     running: dict[int, tuple[str, Trial]] = {}  # by job, with its key
     numbers = itertools.count(1)
@@ -199,7 +198,6 @@ def drive(
             asked.pop(name, None)
             done[name] = stop.value
             return
-        missing[name] = set(lacking)
         for key, trial in lacking.items():
             if key not in askers:
                 number = next(numbers)
@@ -220,8 +218,7 @@ def drive(
         book.keep(trial, trained)
         observe(trial, trained)
         for name in askers.pop(key):
-            missing[name].discard(key)
-            if not missing[name]:
+            if all(book.get(one) is not None for one in asked[name]):
                 advance(name)
     return done
 

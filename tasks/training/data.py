@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,13 +92,16 @@ def few_digits() -> Data:
 
 @functools.cache
 def digit_pair() -> Data:
-    """Threes and eights, every other pixel, scaled to mean 0 and deviation 1; 180 to train on: as a small table is."""
+    """Threes and eights, every other pixel, scaled to mean 0 and variance 1; 180 to train on: as a small table is."""
     plain = digits()
     chosen = (plain.y == 3) | (plain.y == 8)
-    x = plain.x[chosen][:, ::2]
-    spread = x.std(axis=0)
-    scaled = (x - x.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
-    return Data(np.ascontiguousarray(scaled, np.float32), (plain.y[chosen] == 8).astype(np.float32), 2, train=180)
+    x = np.ascontiguousarray(standard(plain.x[chosen][:, ::2]))
+    return Data(x, (plain.y[chosen] == 8).astype(np.float32), 2, train=180)
+
+
+def standard(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Columns of mean 0 and variance 1; constant ones of 0."""
+    return np.asarray((values - values.mean(0)) / (values.std(0) + 1e-12), np.float32)
 
 
 @functools.cache
@@ -158,6 +162,8 @@ def _check(name: str, data: Data) -> None:
         wrong = f"{len(x)} rows are too few; give at least 50"
     elif data.kind == IMAGES and not data.side:
         wrong = f"images must be square, got rows of {x.shape[1]} pixels"
+    elif not 0 <= data.train < len(x):
+        wrong = f"train must be 0 or leave rows for validation, got {data.train} of {len(x)}"
     else:
         labels = x[:, 0] if data.kind == TEXT else y
         if labels.dtype != np.float32 or labels.shape != (len(x),):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosearch.errors import MissingDependencyError, TaskError, nearest
-from tasks.training.data import digits
+from tasks.training.data import digits, standard
 
 Array = NDArray[Any]
 
@@ -78,16 +78,11 @@ def _table(loader: str, classes: int) -> Callable[[], Examples]:
         except ImportError:
             raise MissingDependencyError("the data sets need scikit-learn: pip install scikit-learn") from None
         bunch = getattr(datasets, loader)()
-        x = _standard(bunch.data)
-        y = bunch.target.astype(np.int64) if classes else _standard(bunch.target)
+        x = standard(bunch.data)
+        y = bunch.target.astype(np.int64) if classes else standard(bunch.target)
         return Examples(x, y, classes)
 
     return read
-
-
-def _standard(values: Array) -> Array:
-    """Columns of mean 0 and variance 1."""
-    return np.asarray((values - values.mean(0)) / (values.std(0) + 1e-12), np.float32)
 
 
 _SKLEARN: dict[str, Callable[[], Examples]] = {

@@ -98,6 +98,7 @@ def test_a_proxy_that_cannot_be_trained_is_refused_before_the_search(fields: dic
         ({"y": np.zeros(59, np.float32)}, "y must be float32"),
         ({"y": np.full(60, 3, np.float32)}, "from 0 to 2"),
         ({"kind": 1}, "must be square"),
+        ({"train": 60}, "leave rows for validation, got 60 of 60"),
     ],
 )
 def test_data_that_do_not_fit_say_what_is_wrong(changes: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
