@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,18 +13,32 @@ from evosearch.language.program import Program
 if TYPE_CHECKING:
     from tasks.training.torch_problem import Step
 
+OVERFLOW = "without overflow"
+"""In torch's error where a Python number does not fit a tensor's dtype."""
+
 
 def rule_step(rule: Program, weights: list[torch.Tensor], decay: float) -> Step:
-    """A function that changes `weights` in place by the rule, and by lr * decay * w beside it."""
+    """A function that changes `weights` in place by the rule, and by lr * decay * w beside it.
+
+    The weights become NaN where a number of the rule is finite, but beyond what a tensor's dtype can hold.
+    """
     compiled = compile_rule(rule)
     state = compiled.init(weights)
 
+    def follow(gradients: list[torch.Tensor], lr: float, number: int) -> None:
+        try:
+            compiled.step(weights, gradients, state, lr, number)
+        except RuntimeError as error:
+            if OVERFLOW not in str(error):
+                raise
+            torch._foreach_mul_(weights, math.nan)
+
     def step(gradients: list[torch.Tensor], lr: float, number: int) -> None:
         if decay == 0.0:
-            compiled.step(weights, gradients, state, lr, number)
+            follow(gradients, lr, number)
             return
         shrink = torch._foreach_mul(weights, lr * decay)
-        compiled.step(weights, gradients, state, lr, number)
+        follow(gradients, lr, number)
         torch._foreach_sub_(weights, list(shrink))
 
     return step

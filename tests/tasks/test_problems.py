@@ -99,6 +99,11 @@ def test_a_training_that_diverges_is_invalid_and_counts_as_the_untrained_network
     assert found == type(found).from_json(found.to_json())
 
 
+def test_a_number_that_no_weight_can_hold_makes_a_training_invalid() -> None:
+    rule = read_rule("def train(w, g, v1, v2, lr, step):\n    a1 = mul(lr, 1e60)\n    update = mul(a1, g)\n    return update, v1, v2\n", OPTIMIZER)
+    assert WINE.train_rule(rule, Setting(lr=0.1, seed=3)).status == "invalid"
+
+
 @pytest.mark.parametrize("problem", [*families.suite().problems, *validation.suite().problems], ids=lambda p: p.name)
 def test_what_tests_is_never_trained_on_and_the_same_for_all_seeds(problem: TorchProblem) -> None:
     try:
