@@ -100,7 +100,7 @@ def test_a_training_that_diverges_is_invalid_and_counts_as_the_untrained_network
 
 
 def test_a_number_that_no_weight_can_hold_makes_a_training_invalid() -> None:
-    rule = read_rule("def train(w, g, v1, v2, lr, step):\n    a1 = mul(lr, 1e60)\n    update = mul(a1, g)\n    return update, v1, v2\n", OPTIMIZER)
+    rule = read_rule("def train(w, g, lr):\n    u = mul(lr, 1e60)\n    u = mul(u, g)\n    return u\n", OPTIMIZER)
     assert WINE.train_rule(rule, Setting(lr=0.1, seed=3)).status == "invalid"
 
 
