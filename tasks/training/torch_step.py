@@ -25,20 +25,15 @@ def rule_step(rule: Program, weights: list[torch.Tensor], decay: float) -> Step:
     compiled = compile_rule(rule)
     state = compiled.init(weights)
 
-    def follow(gradients: list[torch.Tensor], lr: float, number: int) -> None:
+    def step(gradients: list[torch.Tensor], lr: float, number: int) -> None:
+        shrink = torch._foreach_mul(weights, lr * decay) if decay else ()
         try:
             compiled.step(weights, gradients, state, lr, number)
         except RuntimeError as error:
             if OVERFLOW not in str(error):
                 raise
             torch._foreach_mul_(weights, math.nan)
-
-    def step(gradients: list[torch.Tensor], lr: float, number: int) -> None:
-        if decay == 0.0:
-            follow(gradients, lr, number)
-            return
-        shrink = torch._foreach_mul(weights, lr * decay)
-        follow(gradients, lr, number)
-        torch._foreach_sub_(weights, list(shrink))
+        if decay:
+            torch._foreach_sub_(weights, list(shrink))
 
     return step
