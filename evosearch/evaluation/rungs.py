@@ -52,7 +52,7 @@ class Settings:
         Rung(proxies=1, seeds=1, horizon=0.07, extensions=0, coarse=True, promoted=0.4),
         Rung(proxies=1, seeds=1, horizon=0.2, extensions=2),
         Rung(proxies=2, seeds=2, horizon=0.5, extensions=1),
-        Rung(proxies=6, seeds=1, horizon=1.0, extensions=1),
+        Rung(proxies=5, seeds=1, horizon=1.0, extensions=1),
     )
     window: int = 200
     tuning_seeds: int = 8

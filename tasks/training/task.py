@@ -16,11 +16,11 @@ from tasks.training.proxy import Outcome, Proxy, Step, prepare, train_rates, tra
 _BASELINES = ("adamw", "lion")
 PROXIES = (
     Proxy("digits-narrow", "digits", "mlp", (24, 24), batch=16, steps=250, schedule="cosine", warmup=0.05),
-    Proxy("few-digits", "few-digits", "mlp", (32,), batch=16, steps=200, schedule="cosine", warmup=0.05, examples=600),
-    Proxy("digit-pair", "digit-pair", "mlp", (32,), batch=32, steps=150, schedule="cosine", warmup=0.05),
+    Proxy("digits-half", "digits-half", "mlp", (48, 48), batch=32, steps=150, schedule="cosine", warmup=0.05, examples=800),
     Proxy("genesis-char", "genesis", "char", (6, 8, 32), batch=32, steps=200, schedule="cosine", warmup=0.1, examples=512),
-    Proxy("moved-deep", "moved-digits", "mlp", (48, 32), batch=32, steps=250, schedule="cosine", warmup=0.05, examples=512),
     Proxy("digits-conv-cosine", "digits", "conv", (8,), batch=32, steps=300, schedule="cosine", warmup=0.1),
+    Proxy("digits-long", "digits", "mlp", (32,), batch=32, steps=800, schedule="cosine", warmup=0.05),
+    Proxy("moved-deep", "moved-digits", "mlp", (48, 32), batch=32, steps=250, schedule="cosine", warmup=0.05, examples=512),
     Proxy("digits-conv", "digits", "conv", (8,), batch=16, steps=200),
     Proxy("digits-mlp", "digits", "mlp", (32,), batch=32, steps=250, schedule="linear"),
     Proxy("digits-wide", "digits", "mlp", (96,), batch=64, steps=200, schedule="cosine"),
@@ -28,12 +28,11 @@ PROXIES = (
     Proxy("genesis-long", "genesis", "char", (8, 12, 64), batch=64, steps=600, schedule="linear", examples=1024),
 )
 """Cheap ones first. Data, models, widths, batches, horizons, schedules and warm-ups differ. The first, at a fifteenth of its
-steps and three rates, is a rung of some milliseconds; six, at all steps and some rates and seeds, one of about half a second.
+steps and three rates, is a rung of some milliseconds; five, at all steps and some rates and seeds, one of about half a second.
 
-The six that races use stand for what a training may be short of: nothing (digits-narrow), examples (few-digits, digit-pair),
-steps (genesis-char, moved-deep), a good start (digits-conv-cosine). Without the two of few examples, the rank correlation of
-fitness with validation was -0.01 over 100 rules of five runs, and -0.1 to -0.3 with its tabular problems: rules that start fast
-were bred, and lose where the end of a training decides."""
+The five that races use stand for what a training may be short of: nothing (digits-narrow), examples (digits-half), steps
+(genesis-char), a good start (digits-conv-cosine), or for one that has enough of them (digits-long). Without the last and those
+of few examples rules that start fast were bred, and lose where the end of a training decides."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from evosearch.evolution.rules.mutate import OPERATORS, Limits, propose, scratch
 from evosearch.evolution.rules.probe import Probe
 from evosearch.language.optimizer import optimizer_signature, read_rule, state_names
 from evosearch.language.program import Program
+from evosearch.search.rules.settings import RuleSettings
 from primitives.optimizer import OPTIMIZER
 from primitives.rules import RULES
 
@@ -126,6 +127,16 @@ def test_every_operator_yields_valid_rules_and_keeps_its_parent() -> None:
         genome_, drawn, _ = scratch(Random(seed), GRAMMAR, LIMITS, 10)
         again = execute(genome_, GRAMMAR)
         assert isinstance(again, Meaning) and again.key == drawn.key and len(genome_) <= 10
+
+
+def test_many_children_differ_from_their_parent_in_constants_alone() -> None:
+    def structure(of: Genome) -> list[object]:
+        return [(into, code, [float if isinstance(arg, float) else arg for arg in args]) for into, code, args in of]
+
+    rng, parent, limits = Random(4), genome(RULES["adamw_plain"]), Limits(40, 0.4, RuleSettings().operators())
+    children = [propose(parent, rng, GRAMMAR, limits, parent, {}) for _ in range(300)]
+    alike = sum(child is not None and structure(child[0]) == structure(parent) for child in children)
+    assert 300 / 4 < alike < 300 / 2
 
 
 def test_the_probe_knows_what_a_rule_computes() -> None:

@@ -62,7 +62,7 @@ def test_adamw_learns_every_proxy_that_ships(proxy: Proxy) -> None:
     short = dataclasses.replace(proxy, steps=min(proxy.steps, 150))
     best = min((go(short, lr=lr) for lr in (3e-3, 1e-2)), key=lambda outcome: outcome.loss)
     classes = prepare(proxy).shape.classes
-    assert best.status == "ok" and best.loss < 0.75 * np.log(classes) and best.accuracy > min(3.0 / classes, 0.9)
+    assert best.status == "ok" and best.loss < 0.75 * np.log(classes) and best.accuracy > min(3.0 / classes, 0.85)
     assert 0.0 < best.train_loss < 1.3 * best.loss
 
 
@@ -180,15 +180,14 @@ def test_moved_digits_are_new_at_each_draw_and_still_the_same_digit() -> None:
 
 
 def test_data_of_few_examples_train_on_so_many_and_validate_on_the_rest() -> None:
-    for proxy, few in (("few-digits", 200), ("digit-pair", 180)):
-        bench = prepare(next(one for one in PROXIES if one.name == proxy))
-        order, moves = K.split(bench.source, len(bench.x), 3), K.stream(3, BATCHES)
-        room, seen = bench.room(), set[bytes]()
-        for number in range(3 * few // bench.batch):
-            K.draw(bench.source, bench.x, bench.y, order, number, False, moves, room.bx, room.by, bench.batch)
-            seen |= {row.tobytes() for row in room.bx}
-        held = {bench.x[row].tobytes() for row in order[: bench.source.held]}
-        assert 0.9 * few < len(seen) <= few and not seen & held and bench.source.held == len(bench.x) - few
+    few, bench = 280, prepare(next(one for one in PROXIES if one.name == "digits-half"))
+    order, moves = K.split(bench.source, len(bench.x), 3), K.stream(3, BATCHES)
+    room, seen = bench.room(), set[bytes]()
+    for number in range(3 * few // bench.batch):
+        K.draw(bench.source, bench.x, bench.y, order, number, False, moves, room.bx, room.by, bench.batch)
+        seen |= {row.tobytes() for row in room.bx}
+    held = {bench.x[row].tobytes() for row in order[: bench.source.held]}
+    assert 0.9 * few < len(seen) <= few and not seen & held and bench.source.held == len(bench.x) - few
 
 
 def test_schedules_rise_and_fall() -> None:

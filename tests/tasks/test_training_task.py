@@ -46,9 +46,9 @@ def test_the_task_that_ships_is_complete() -> None:
     assert isinstance(task, Training)
     task.check(OPTIMIZER)
     proxies = task.proxies()
-    assert {proxy.model for proxy in proxies} == {"mlp", "conv", "char"} and len({proxy.data for proxy in proxies}) == 5
+    assert {proxy.model for proxy in proxies} == {"mlp", "conv", "char"} and len({proxy.data for proxy in proxies}) == 4
     assert set(task.baselines(OPTIMIZER)) == {"adamw", "lion"} and task.inputs() == (2, True)
-    assert "digit-pair, digits, few-digits, genesis, moved-digits" in task.describe(OPTIMIZER)
+    assert "digits, digits-half, genesis, moved-digits" in task.describe(OPTIMIZER)
     assert [proxy.name for proxy in Training(only=("moved-conv", "digits-mlp")).proxies()] == ["moved-conv", "digits-mlp"]
     with pytest.raises(ConfigError, match=r"no proxy 'digits-mpl'. Did you mean 'digits-mlp'"):
         Training(only=("digits-mpl",)).check(OPTIMIZER)

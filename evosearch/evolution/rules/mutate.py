@@ -17,7 +17,8 @@ from evosearch.evolution.rules.genome import Argument, Genome, Grammar, Statemen
 ATTEMPTS = 100
 """Children after which `propose` gives up on a parent."""
 FURTHER = 0.6
-"""Chance that a child is varied once more, and so on: most variations only touch dead statements."""
+"""Chance that a child is varied once more, and so on: most variations only touch dead statements. After its constants nothing
+else of it is varied, so that a good structure gets good constants."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def propose(
     for _ in range(ATTEMPTS):
         child, name = parent, ""
         while not name or rng.random() < FURTHER:
-            name = rng.choices(names, weights)[0]
+            name = name if name == "constants" else rng.choices(names, weights)[0]
             child = OPERATORS[name](child, rng, grammar, limits, other) or child
         if child == parent:
             continue

@@ -13,7 +13,7 @@ from evosearch.search.settings import Settings
 
 PAPER: Mapping[str, float] = MappingProxyType({"insert": 1.0, "delete": 1.0, "modify": 1.0})
 OWN: Mapping[str, float] = MappingProxyType(
-    {"constants": 1.0, "change": 0.5, "swap": 0.25, "redirect": 0.25, "move": 0.25, "graft": 0.25}
+    {"constants": 2.0, "change": 0.5, "swap": 0.25, "redirect": 0.25, "move": 0.25, "graft": 0.25}
 )
 
 
