@@ -12,6 +12,7 @@ from evosearch.errors import ConfigError, StoreError
 from evosearch.search.config import RunConfig
 from evosearch.search.folders import run_folders
 from evosearch.search.store import Store, StoredProgram
+from evosearch.winners.funnel import mean_score
 from evosearch.winners.session import RESULT_FILE, WINNER_FILE, read_json
 
 SCHEMA = 1
@@ -109,15 +110,15 @@ def _function(_folder: Path, programs: Sequence[StoredProgram]) -> dict[str, Any
 
 
 def _rule(folder: Path, programs: Sequence[StoredProgram]) -> dict[str, Any]:
-    """The best fitness, lower is better; the winner's last score in the funnel with the horizon of its problems, and its
-    ratio on the test families (ratio, low, high) with the level of the assessment; None where there is none yet."""
+    """The best fitness, lower is better; the winner's score in the funnel and over how many stages, and its ratio on the
+    test families (ratio, low, high) with the level of the assessment; None where there is none yet."""
     winner, result = read_json(folder / WINNER_FILE), read_json(folder / RESULT_FILE)
-    stage = winner["stages"][-1] if winner else None
+    stages = [stage["scores"] for stage in winner["stages"]] if winner else []
     ratio = result["winner_to_better"] if result else None
     return {
         "fitness": min((program.error for program in programs), default=None),
-        "validation": stage["scores"][str(winner["winner"])] if stage and winner else None,
-        "horizon": stage["horizon"] if stage else None,
+        "validation": mean_score(stages, str(winner["winner"])) if stages and winner else None,
+        "stages": len(stages),
         "test": (ratio["ratio"], ratio["low"], ratio["high"]) if ratio else None,
         "level": result["level"]["name"] if result else None,
     }

@@ -1,7 +1,8 @@
 """The funnel: archive entrants compete on ever longer validation problems, and the last one is the winner of a run.
 
 A score is the mean over problems of the log-ratio of the validation loss to the better of AdamW and Lion, all of them tuned
-in the same way: below 0 is better than both. Each stage keeps its best; one that is not better than the baselines says so.
+in the same way: below 0 is better than both. Each stage keeps those of the best mean over the stages so far: the longest
+trainings alone, on small data, say much about luck. A winner that is not better than the baselines says so.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from evosearch.errors import MissingDependencyError
 from evosearch.evaluation.problems import Level, Trained, clipped
@@ -36,7 +37,7 @@ class Funnelled:
     """What a funnel found.
 
     Attributes:
-        winner: id of the best entrant of the last stage.
+        winner: id of the entrant of the last stage with the best mean over all stages.
         stages: in order.
     """
 
@@ -44,9 +45,14 @@ class Funnelled:
     stages: tuple[Stage, ...]
 
     @property
+    def score(self) -> float:
+        """The winner's mean over the stages."""
+        return mean_score([stage.scores for stage in self.stages], self.winner)
+
+    @property
     def beats(self) -> bool:
-        """Whether the winner's last score is below 0."""
-        return self.stages[-1].scores[self.winner] < 0.0
+        """Whether the winner's score is below 0."""
+        return self.score < 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -70,8 +76,16 @@ def funnel(entrants: Mapping[int, Program], suite: str, ops: str, runner: Runner
         left = left[: level.trials]
         stage = compete({id: entrants[id] for id in left}, suite, ops, runner, level)
         stages.append(stage)
-        left = sorted(left, key=lambda id: (stage.scores[id], id))
+        left = sorted(left, key=lambda id: (mean_score([stage.scores for stage in stages], id), id))
     return Funnelled(left[0], tuple(stages))
+
+
+Id = TypeVar("Id")
+
+
+def mean_score(stages: Sequence[Mapping[Id, float]], entrant: Id) -> float:
+    """Of an entrant that is in all of the stages, given as scores by entrant."""
+    return sum(scores[entrant] for scores in stages) / len(stages)
 
 
 def compete(entrants: Mapping[int, Program], suite: str, ops: str, runner: Runner, level: Level) -> Stage:

@@ -130,7 +130,7 @@ def _select(session: Session, stages: int | None = None) -> Funnelled:
         found = funnel(entrants, sources.validation, sources.ops, runner, suite.protocol.levels[:stages])
     text = to_text(entrants[found.winner])
     kept: dict[str, Any] = {"id": found.winner, "program": text, "entrants": len(session.store.programs())}
-    kept |= {"validation": found.stages[-1].scores[found.winner], "beats_baselines": found.beats}
+    kept |= {"validation": found.score, "beats_baselines": found.beats}
     session.store.write_meta({"winner": kept, "note": _note(found, session.folder.resolve().name)})
     write_json(session.folder / WINNER_FILE, {**found.to_json(), "program": text})
     return found
@@ -138,8 +138,7 @@ def _select(session: Session, stages: int | None = None) -> Funnelled:
 
 def _note(found: Funnelled, run: str) -> str:
     """For people: who won, and what it is worth so far."""
-    stage = found.stages[-1]
-    worth = f"{math.exp(stage.scores[found.winner]):.3f} times the loss of the better of AdamW and Lion"
+    worth = f"{math.exp(found.score):.3f} times the loss of the better of AdamW and Lion"
     gate = "" if found.beats else ", which it does not beat"
     return f"winner: program {found.winner}, {worth} on validation problems{gate}; how good it is: evosearch assess {run}"
 
