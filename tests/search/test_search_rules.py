@@ -6,6 +6,7 @@ import math
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from toy_rules import run_file
@@ -13,7 +14,11 @@ from toy_rules import run_file
 import evosearch
 from evosearch.cli import main
 from evosearch.errors import EvosearchError
+from evosearch.evaluation.pool import resolve
+from evosearch.search.config import read_config
 from evosearch.search.rules.memory import Known, Memory, Verdict
+from evosearch.search.rules.search import SLICE
+from evosearch.search.rules.start import make_rule_search
 from evosearch.search.store import Store
 
 BUDGET = 240
@@ -59,6 +64,28 @@ def test_what_entered_was_better_on_fresh_seeds_and_confirmed(whole: evosearch.R
     for program in whole.programs:
         assert program.metrics["confirmation"]["refusal"] is None and program.metrics["p"] < 0.05
         assert program.cost == len(program.json["instructions"])
+
+
+def test_what_islands_start_from_is_trained_to_the_end_and_stays_out_of_the_archive(whole: evosearch.Run) -> None:
+    kept = whole.evaluations_kept()
+    starts = {one.text for one in kept if one.operator == "start"}
+    assert len(starts) >= 2 and all(one.rung == 1 for one in kept if one.operator == "start")
+    assert whole.programs and not starts & {program.text for program in whole.programs}
+
+
+def test_hurdles_are_an_island_s_own_and_fall_when_it_starts_anew(tmp_path: Path) -> None:
+    config = read_config(run_file(tmp_path), [("search.follow", False)])
+    search: Any = make_rule_search(config, cast(Any, config.load_task()))
+    anew = False
+    while not anew:
+        job = search.ask()
+        search.tell(job, resolve(job.function)(**job.payload))
+        state = search.state()
+        if job.function == SLICE:
+            island, turn, slices = job.payload["number"]
+            anew = tuple(state["turns"][island]) == (turn + 1, 0)
+            assert bool(state["hurdles"][island][0]) is not anew
+            assert slices or turn or not any(rows[0] for rows in state["hurdles"][island + 1 :])
 
 
 def test_a_run_of_rules_is_shown(whole: evosearch.Run, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class RuleSearch(Queued[_Ticket]):
         self._improved = [0] * count  # the slice of an island's last improvement
         self._best: list[tuple[int, float] | None] = [None] * count
         self._memory = Memory(settings.memory, len(settings.race.rungs), settings.forget)
-        self._hurdles = Hurdles(settings.race)
+        self._hurdles = [Hurdles(settings.race) for _ in range(count)]  # an island's own: fast starters would stop all others
         self._archive = Archive()
         self._offers: list[tuple[Lineage, Mapping[str, Any]]] = []
         self._reported: dict[int, tuple[str | None, int]] = {}  # functional hash: entrant's key, nearest ancestor
@@ -144,7 +144,7 @@ class RuleSearch(Queued[_Ticket]):
         self._audits -= audits
         self._queue.append(
             _Ticket(
-                self._next_number(), number, self._turns[number], self._memory.count, self._hurdles.values(),
+                self._next_number(), number, self._turns[number], self._memory.count, self._hurdles[number].values(),
                 self._bars((number, self._turns[number][0])), audits,
             )
         )  # fmt: skip
@@ -166,7 +166,7 @@ class RuleSearch(Queued[_Ticket]):
         number, rows = ticket.island, result["rows"]
         distinct = self._memory.add(rows, result["hits"])
         for scores in rows.get("scores", ()):
-            self._hurdles.tell([score for score in scores if score == score])
+            self._hurdles[number].tell([score for score in scores if score == score])
         self._work += result["work"]
         self._audits += int(ticket.audits - result["counters"].get("audited", 0))
         self._islands[number] = result["island"]
@@ -205,7 +205,7 @@ class RuleSearch(Queued[_Ticket]):
         known = [kept.genome for kept in self._archive.front()]
         again = known if restarts % 2 == 0 and known else self._initial
         self._turns[number], self._improved[number], self._best[number] = (restarts + 1, 0), 0, None
-        self._islands[number] = Island(waiting=deque(again)).text()
+        self._islands[number], self._hurdles[number] = Island(waiting=deque(again)).text(), Hurdles(self._settings.race)
 
     def _entry_ticket(self) -> _Ticket:
         """The best offer that waits, beside its lineage's best rule of at most its size."""
@@ -268,7 +268,7 @@ class RuleSearch(Queued[_Ticket]):
             "improved": list(self._improved),
             "best": list(self._best),
             "memory": self._memory.state(),
-            "hurdles": self._hurdles.state(),
+            "hurdles": [hurdles.state() for hurdles in self._hurdles],
             "archive": self._archive.state(),
             "offers": list(self._offers),
             "reported": [[key, name, parent] for key, (name, parent) in self._reported.items()],
@@ -285,7 +285,7 @@ class RuleSearch(Queued[_Ticket]):
         self._best = list(state["best"])
         self._offers = [(tuple(lineage), offer) for lineage, offer in state["offers"]]
         self._memory.restore(state["memory"])
-        self._hurdles = Hurdles(self._settings.race, state["hurdles"])
+        self._hurdles = [Hurdles(self._settings.race, of) for of in state["hurdles"]]
         self._archive = Archive(state["archive"])
         self._reported = {key: (name, parent) for key, name, parent in state["reported"]}
         self._work, self._entry_work = state["work"]

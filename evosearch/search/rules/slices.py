@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,9 @@ from evosearch.search.rules.island import Island, Lineage, Member, Paused
 from evosearch.search.rules.memory import INVALID, Known, Seen, Verdict
 from evosearch.search.rules.workshop import Workshop, workshop
 
+START = "start"
+"""Operator of the rules that an island starts from. They are trained to the end, so that what only starts fast does not take
+their place before it has come as far, and are not offered to the archive."""
 PROPOSAL = 3e5
 """Work that a proposal counts for the fuel, beside its trainings: half a millisecond."""
 AUDITED = 0.05
@@ -116,7 +120,7 @@ class Slice:
             if not isinstance(meaning, Meaning):
                 self._counters[f"invalid {meaning.reason}"] += 1
                 return None
-            return genome, meaning, "start", Lineage()
+            return genome, meaning, START, Lineage()
         if not island.members or shop.settings.algorithm == "random":
             genome, meaning, drafts = scratch(rng, shop.grammar, shop.limits, shop.settings.scratch)
             self._counters["invalid drafts"] += drafts
@@ -184,7 +188,8 @@ class Slice:
         """Train a rule as far as hurdles and fuel let it; where its race has ended, keep the result and let it live."""
         shop, split = self._shop, self._split if split is None else split
         started = time.process_time()
-        result = race(shop.fitness, meaning.program, self._hurdles, shop.seeds(split), begun, self._fuel)  # type: ignore[arg-type]
+        hurdles = [math.inf] * len(self._hurdles) if operator == START else self._hurdles
+        result = race(shop.fitness, meaning.program, hurdles, shop.seeds(split), begun, self._fuel)  # type: ignore[arg-type]
         self._seconds += time.process_time() - started
         self._work += result.work - sum(score.work for score in begun)
         if result.paused:
@@ -197,7 +202,7 @@ class Slice:
         self._known.add(meaning.key, key, verdict)
         self._counters["finished" if result.finished else f"stopped {rung}" if valid else "invalid training"] += 1
         self._keep(meaning, key, operator, lineage, verdict, result)
-        if result.finished and beats(self._bars, meaning.live, result.last.fitness):
+        if result.finished and operator != START and beats(self._bars, meaning.live, result.last.fitness):
             self._offer(genome, meaning, key, result, lineage)
             lineage = Lineage(key)  # of its descendants
         if valid:
