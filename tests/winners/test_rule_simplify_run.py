@@ -32,7 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> evosearch.Run:
     folder = tmp_path_factory.mktemp("valleys")
     start = folder / "start.txt"
     start.write_text(LION)
-    return evosearch.run(run_file(folder), budget=60, workers=0, start=start, out=folder / "run")
+    return evosearch.run(run_file(folder), budget=240, workers=0, start=start, out=folder / "run")
 
 
 def test_a_rule_of_a_run_is_simplified(run: evosearch.Run, capsys: pytest.CaptureFixture[str]) -> None:
