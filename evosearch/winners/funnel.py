@@ -22,6 +22,8 @@ from evosearch.winners.contenders import Contender, Point, baseline, candidate
 from evosearch.winners.trials import Plan, Runner, Trial, load_ops, load_suite, run_trial
 from evosearch.winners.tune import Scene, final_log_loss, means, sweep
 
+Id = TypeVar("Id")
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -76,11 +78,9 @@ def funnel(entrants: Mapping[int, Program], suite: str, ops: str, runner: Runner
         left = left[: level.trials]
         stage = compete({id: entrants[id] for id in left}, suite, ops, runner, level)
         stages.append(stage)
-        left = sorted(left, key=lambda id: (mean_score([stage.scores for stage in stages], id), id))
+        scores = [each.scores for each in stages]
+        left = sorted(left, key=lambda id: (mean_score(scores, id), id))
     return Funnelled(left[0], tuple(stages))
-
-
-Id = TypeVar("Id")
 
 
 def mean_score(stages: Sequence[Mapping[Id, float]], entrant: Id) -> float:

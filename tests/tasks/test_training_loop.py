@@ -60,10 +60,12 @@ def go(proxy: Proxy = QUICK, rule: EncodedRule = ADAMW, lr: float = 1e-2, seed: 
 @pytest.mark.parametrize("proxy", PROXIES, ids=lambda proxy: proxy.name)
 def test_adamw_learns_every_proxy_that_ships(proxy: Proxy) -> None:
     short = dataclasses.replace(proxy, steps=min(proxy.steps, 150))
-    best = min((go(short, lr=lr) for lr in (3e-3, 1e-2)), key=lambda outcome: outcome.loss)
+    tried = [[go(short, lr=lr, seed=seed) for seed in (1, 2, 3)] for lr in (3e-3, 1e-2)]
+    best = min(tried, key=lambda outcomes: sum(outcome.loss for outcome in outcomes))
+    loss, accuracy, train_loss = np.mean([(one.loss, one.accuracy, one.train_loss) for one in best], axis=0)
     classes = prepare(proxy).shape.classes
-    assert best.status == "ok" and best.loss < 0.75 * np.log(classes) and best.accuracy > min(3.0 / classes, 0.85)
-    assert 0.0 < best.train_loss < 1.3 * best.loss
+    assert all(one.status == "ok" for one in best) and loss < 0.75 * np.log(classes) and accuracy > min(3.0 / classes, 0.9)
+    assert 0.0 < train_loss < 1.3 * loss
 
 
 def test_the_curve_of_adamw_is_that_of_torch() -> None:

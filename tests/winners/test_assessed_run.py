@@ -42,7 +42,7 @@ def make_run(
         "family": "rule",
         "ops": toy_suite.OPS,
         "task": {"use": "test_assessed_run:ToyAssessed"},
-        "search": {"algorithm": algorithm, "seed": seed},
+        "search": {"algorithm": algorithm, "seed": seed, "race": {"rungs": [{"horizon": 0.1}, {"horizon": 0.1}]}},
     }
     meta = {"name": "lion", "config": config, "status": "budget", "seconds": 60.0, "task": "toy", "evaluations": 5}
     store = Store.create(folder, meta)
@@ -104,6 +104,15 @@ def test_the_test_families_are_opened_for_one_program(here: Path) -> None:
         api.assess("lion-1", id=2, level="coarse", workers=0)
     again = api.assess("lion-1", level="coarse", workers=0)
     assert again == first
+
+
+def test_the_winner_is_simplified_with_half_the_margin_of_the_assessment(here: Path) -> None:
+    folder = make_run(here / "runs" / "lion-1", rules=("signsgd",))
+    (folder / "simplified-1.txt").unlink()
+    api.assess("lion-1", level="coarse", workers=0)
+    simplified = json.loads((folder / "simplified-1.json").read_text())
+    margin = json.loads((folder / "assessment.json").read_text())["to_adamw_with_own_constants"]["margin"]
+    assert simplified["margin"]["loss"] == margin / 2
 
 
 def test_the_winner_is_exported_in_the_form_that_was_assessed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
