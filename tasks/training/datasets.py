@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evosearch.errors import MissingDependencyError, TaskError, nearest
+from tasks.training.batches import GROWTH, NOISE, SHIFT, TURN
 from tasks.training.data import digits, standard
 
 Array = NDArray[Any]
@@ -26,6 +27,8 @@ Array = NDArray[Any]
 FASHION_VARIABLE = "EVOSEARCH_FASHION_MNIST"
 FASHION_FOLDERS = (Path("/usr/share/datasets/fashion-mnist"), Path("/usr/share/dataset-fashion-mnist"))
 TEXTS = Path(__file__).parent.parent / "data"
+COPIES, MOVES_SEED = 20, 20250807
+"""Of each digit in "moved-digits", and what they are drawn with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +40,14 @@ class Examples:
         y: int64 (n,) classes, or float32 (n,) values of mean 0 and variance 1; for a text, `x` itself.
         classes: number of classes or characters; 0 for a regression.
         tested: examples from here on are for tests only (Fashion-MNIST's own test set); None where there is no such part.
+        copies: so many examples, one after the other, were made of one original; a split keeps them together.
     """
 
     x: Array
     y: Array
     classes: int
     tested: int | None = None
+    copies: int = 1
 
 
 def load(name: str) -> Examples:
@@ -71,6 +76,22 @@ def _digits() -> Examples:
     return Examples(known.x.reshape(-1, known.side, known.side), known.y.astype(np.int64), known.classes)
 
 
+def _moved_digits() -> Examples:
+    """The digits as in the proxies' "moved-digits", but drawn once: each shifted, turned, grown and with noise 20 times."""
+    from scipy.ndimage import affine_transform
+
+    plain, rng = _digits(), np.random.default_rng(MOVES_SEED)
+    originals = np.repeat(plain.x, COPIES, axis=0)
+    shifts, turns, growths = (rng.uniform(-1.0, 1.0, (len(originals), k)) for k in (2, 1, 1))
+    angles, sizes = np.arctan(TURN / 2.0 * turns[:, 0]) * 2.0, 1.0 + GROWTH * growths[:, 0]
+    middle, moved = (plain.x.shape[1] - 1) / 2.0, np.empty_like(originals)
+    for k, (image, shift, angle, size) in enumerate(zip(originals, SHIFT * shifts, angles, sizes, strict=True)):
+        matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / size
+        affine_transform(image, matrix, middle - matrix @ (middle + shift), output=moved[k], order=1, mode="grid-constant")
+    moved += rng.normal(0.0, NOISE, moved.shape).astype(np.float32)
+    return Examples(moved, np.repeat(plain.y, COPIES), plain.classes, copies=COPIES)
+
+
 def _table(loader: str, classes: int) -> Callable[[], Examples]:
     def read() -> Examples:
         try:
@@ -87,6 +108,7 @@ def _table(loader: str, classes: int) -> Callable[[], Examples]:
 
 _SKLEARN: dict[str, Callable[[], Examples]] = {
     "digits": _digits,
+    "moved-digits": _moved_digits,
     "breast-cancer": _table("load_breast_cancer", 2),
     "wine": _table("load_wine", 3),
     "iris": _table("load_iris", 3),

@@ -126,16 +126,27 @@ class TorchProblem:
         """Numbers of the examples (of a text: first characters of its windows) that train, tune and test."""
         if self.model == "transformer":
             return self._text_parts(len(examples.x), seed)
-        count = len(examples.x)
+        count, copies = len(examples.x) // examples.copies, examples.copies
+        train, valid, tested = (math.ceil(size / copies) for size in (self.train, self.valid, self.test))
         if examples.tested is None:
             order = np.random.default_rng(SPLIT_SEED).permutation(count)
-            test, rest = order[: self.test], order[self.test :]
+            test, rest = order[:tested], order[tested:]
         else:
-            test, rest = np.arange(examples.tested, count)[: self.test], np.arange(examples.tested)
-        if len(test) < self.test or len(rest) < self.train + self.valid:
-            raise TaskError(f"problem '{self.name}' wants more examples than '{self.data}' has ({count}); lower train or test")
+            test, rest = np.arange(examples.tested, count)[:tested], np.arange(examples.tested)
+        if len(test) < tested or len(rest) < train + valid:
+            raise TaskError(
+                f"problem '{self.name}' wants more examples than '{self.data}' has ({len(examples.x)}); lower train or test"
+            )
         rest = np.random.default_rng(seed).permutation(rest)
-        return rest[: self.train], rest[self.train : self.train + self.valid], test
+
+        def all_copies(originals: Array, size: int) -> Array:
+            return (originals[:, None] * copies + np.arange(copies)).ravel()[:size]
+
+        return (
+            all_copies(rest[:train], self.train),
+            all_copies(rest[train : train + valid], self.valid),
+            all_copies(test, self.test),
+        )
 
     def _text_parts(self, length: int, seed: int) -> tuple[Array, Array, Array]:
         """The last tenth of the text tests; of the rest the seed picks a tenth that tunes, and windows that train."""

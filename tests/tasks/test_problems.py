@@ -120,6 +120,24 @@ def test_what_tests_is_never_trained_on_and_the_same_for_all_seeds(problem: Torc
     assert all(len(part) for part in first)
 
 
+def test_no_copy_of_a_digit_stands_in_two_parts_of_a_split() -> None:
+    examples, plain = load("moved-digits"), load("digits")
+    problem = dataclasses.replace(TINY["conv"], data="moved-digits", train=20_000, valid=4_000, test=50)
+    parts = problem.parts(examples, 3)
+    originals = [set((part // examples.copies).tolist()) for part in parts]
+    assert [len(part) for part in parts] == [20_000, 4_000, 50]
+    assert all(not a & b for k, a in enumerate(originals) for b in originals[:k])
+    assert (examples.y == np.repeat(plain.y, examples.copies)).all()
+    moved = examples.x.reshape(len(plain.x), examples.copies, -1)
+    assert np.ptp(moved, axis=1).min() > 0.0  # no copy like another
+    flat = plain.x.reshape(len(moved), -1)
+    own, others = (
+        [np.corrcoef(a, b)[0, 1] for a, b in zip(moved.mean(1), images, strict=True)] for images in (flat, np.roll(flat, 1, 0))
+    )
+    assert np.median(own) > 0.8
+    assert np.mean(np.array(own) > others) > 0.95
+
+
 def test_no_family_shares_data_with_what_selects() -> None:
     from tasks.training import Training
 
