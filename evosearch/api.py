@@ -156,7 +156,7 @@ def simplify(
     path: str | Path,
     id: int,
     *,
-    margin: float = 0.03,
+    margin: float = 0.01,
     seeds: int = 32,
     output: str | Path | None = None,
     tell: Callable[[Mapping[str, Any]], None] | None = None,

@@ -127,7 +127,7 @@ def assess(
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.argument("id", type=int, metavar="ID")
-@click.option("--margin", type=float, default=0.03, metavar="M", help="How much larger the loss may get. Default: 0.03, 3%.")
+@click.option("--margin", type=float, default=0.01, metavar="M", help="How much larger the loss may get. Default: 0.01, 1%.")
 @click.option("--seeds", type=click.IntRange(min=1), default=32, metavar="N", help="Most seeds of each proxy. Default: 32.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="TXT", help="Default: RUN/simplified-ID.txt.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")

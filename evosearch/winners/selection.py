@@ -107,11 +107,11 @@ def _chosen(session: Session) -> Winner:
 
 
 def _simplified(session: Session, id: int, program: str) -> Winner:
-    """As `evosearch simplify` left it, or would leave it with half the margin that the assessment has."""
+    """As `evosearch simplify` left it, or would leave it."""
     ops, file = load_ops(session.sources.ops), session.folder / f"simplified-{id}.txt"
     if not file.exists():
         session.observer.simplifying(id)
-        margin = Margin(loss=load_suite(session.sources.test).protocol.margin / 2)
+        margin = Margin()
         found = simplify_of_run(read_rule(program, ops), session.config, margin)
         file.write_text(str(found.rule), encoding="utf-8")
         file.with_suffix(".json").write_text(json.dumps(to_plain(found, margin), indent=2), encoding="utf-8")

@@ -27,12 +27,12 @@ class Margin:
     """What counts as not worse.
 
     Attributes:
-        loss: by how much the mean score may rise; 0.03 is a loss 3% larger.
+        loss: by how much the mean score may rise; 0.01 is a loss 1% larger, half of what assessments allow.
         level: probability of taking a rule that is worse by more than that, over all looks at one rule together.
         seeds: numbers of seeds after which to look; a rule still undecided after the last is refused.
     """
 
-    loss: float = 0.03
+    loss: float = 0.01
     level: float = 0.05
     seeds: tuple[int, ...] = (8, 16, 32)
 
